@@ -22,7 +22,7 @@ class Trace:
         self.count = 0
 
     def record(self, now: float, who: str, what: str, **fields: Field) -> None:
-        """Append one event. Fields are integers, text, booleans or None: floats would tie the hash to a CPU."""
+        """Append one event. Fields are never floats, which would tie the hash to one CPU."""
         event = {"t": round(now * 1e9), "who": who, "what": what, **fields}
         line = json.dumps(event, sort_keys=True, separators=(",", ":"))
         self._hash.update(line.encode() + b"\n")

@@ -1,7 +1,7 @@
 """The compiled sky: per link and direction, what light can do at every moment of the scenario.
 
 Only arrays live here, and the file that holds them (docs/timeline-format.md). No physics: a timeline loads
-and plays where neither skyfield nor scipy is installed. The forecast writes timelines, the channel plays them.
+and plays where neither skyfield nor scipy is installed. The forecast writes them, the channel plays them.
 
 Times are integer nanoseconds since the scenario's start. Rates belong to the *sending* terminal's time.
 Slots belong to the moment at which light crosses the atmosphere over the ground end, in both directions:

@@ -1,7 +1,8 @@
 """The compiled sky: per link and direction, what light can do at every moment of the scenario.
 
-Only arrays live here, and the file that holds them (docs/timeline-format.md). No physics: a timeline loads
-and plays where neither skyfield nor scipy is installed. The forecast writes them, the channel plays them.
+Only arrays live here, their invariants, and how they enter a file (docs/timeline-format.md). No physics: a
+timeline loads and plays where neither skyfield nor scipy is installed. The forecast writes them, the channel
+plays them, linkemu.link.outlook answers questions about them.
 
 Times are integer nanoseconds since the scenario's start. Rates belong to the *sending* terminal's time.
 Slots belong to the moment at which light crosses the atmosphere over the ground end, in both directions:
@@ -10,14 +11,22 @@ uplink crossing = leaving, downlink crossing = arriving.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from linkemu.errors import ResourceError, TimelineError
+from linkemu.link import skyfile
 from linkemu.machine import Direction
+
+DELAY_TERMS = 8  # coefficients of a delay segment: degree 7 (shared geometry study: 1 ns on 10 s segments)
+
+_FAR = 2**62  # no time in ns and no slot lies beyond: sums of two stay within int64
 
 
 class Cause(IntEnum):
@@ -33,6 +42,9 @@ class Cause(IntEnum):
     FADE = 7
     FAULT = 8
     MARGIN = 9  # in view and tracked, but no mode closes
+
+
+PLANNED = frozenset({Cause.BELOW_MASK, Cause.UNASSIGNED, Cause.SLEWING, Cause.SUN})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +73,11 @@ class LinkTimeline:
     power_dBm: NDArray[np.float32]  # (k,) mean received power at the receiving end
     margin_dB: NDArray[np.float32]  # (k,) over the mode in use, nan where none
 
+    @property
+    def end_ns(self) -> int:
+        """End of the scenario."""
+        return int(self.edge_ns[-1])
+
 
 @dataclass(frozen=True, slots=True)
 class LinkName:
@@ -76,4 +93,229 @@ class Sky:
 
     header: Mapping[str, object]  # scenario, seed, versions, slot length, epoch (docs/timeline-format.md)
     links: tuple[LinkName, ...]
-    timelines: Mapping[tuple[int, Direction], LinkTimeline]
+    timelines: Mapping[tuple[int, Direction], LinkTimeline] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, *timelines: LinkTimeline, header: Mapping[str, object] | None = None) -> Sky:
+        """A sky of these timelines; links are numbered in the order in which they first come."""
+        links = tuple(dict.fromkeys(LinkName(each.station, each.satellite) for each in timelines))
+        numbers = {link: number for number, link in enumerate(links)}
+        byname = {
+            (numbers[LinkName(each.station, each.satellite)], each.direction): each for each in timelines
+        }
+        return cls(header or {}, links, byname)
+
+    def digest(self) -> str:
+        """blake2b-256 over all that light does, hexadecimal; the header has no part in it."""
+        description, arrays = _describe(self)
+        return skyfile.digest(description, arrays)
+
+    def save(self, path: Path) -> None:
+        """Write the file, after the same checks that ``load`` makes; the same sky gives the same bytes."""
+        for timeline in self.timelines.values():
+            check(timeline)
+        description, arrays = _describe(self)
+        header = {"sky": dict(self.header), **description, "digest": skyfile.digest(description, arrays)}
+        try:
+            path.write_bytes(skyfile.pack(header, arrays))
+        except OSError as error:
+            raise ResourceError(str(path), error.strerror or str(error)) from error
+
+    @classmethod
+    def load(cls, path: Path) -> Sky:
+        """Read a file and check all of it: digest, types, shapes and the invariants of each timeline.
+
+        Raises:
+            TimelineError: in one line, what is wrong with the file.
+        """
+        header, arrays = skyfile.unpack(path)
+        try:
+            sky = _compose(header, arrays)
+            for timeline in sky.timelines.values():
+                check(timeline)
+        except TimelineError as error:
+            raise TimelineError(f"{path}: {error}") from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise TimelineError(f"{path}: header or arrays are incomplete ({error!r})") from error
+        if header["digest"] != sky.digest():
+            raise TimelineError(f"{path}: the arrays are not those whose digest the header states")
+        return sky
+
+
+# Arrays of a timeline: name, type in the file, and the axis that gives its length.
+_ARRAYS: tuple[tuple[str, str, str], ...] = (
+    ("edge_ns", "<i8", "edges"),
+    ("rate_bps", "<i8", "segments"),
+    ("cause", "|u1", "segments"),
+    ("known", "|b1", "segments"),
+    ("delay_start_ns", "<i8", "delays"),
+    ("delay_s", "<f8", "delays"),
+    ("erased_slot", "<i8", "runs"),
+    ("erased_count", "<i8", "runs"),
+    ("erased_cause", "|u1", "runs"),
+    ("sample_ns", "<i8", "samples"),
+    ("elevation_deg", "<f4", "samples"),
+    ("azimuth_deg", "<f4", "samples"),
+    ("range_m", "<f8", "samples"),
+    ("range_rate_mps", "<f8", "samples"),
+    ("power_dBm", "<f4", "samples"),
+    ("margin_dB", "<f4", "samples"),
+)
+
+
+def _describe(sky: Sky) -> tuple[dict[str, object], dict[str, NDArray[Any]]]:
+    """Links and scalars as a JSON document, and all arrays by their names in the file."""
+    rows: list[dict[str, object]] = []
+    arrays: dict[str, NDArray[Any]] = {}
+    for number, direction in sorted(sky.timelines, key=lambda key: (key[0], key[1].value)):
+        timeline = sky.timelines[number, direction]
+        row = {"link": number, "direction": direction.value}
+        rows.append({**row, "slot_ns": timeline.slot_ns, "delay_length_ns": timeline.delay_length_ns})
+        for name, dtype, _ in _ARRAYS:
+            array = getattr(timeline, name)
+            arrays[f"{number}/{direction.value}/{name}"] = array.astype(
+                dtype, casting="same_kind", copy=False
+            )
+    links = [[link.station, link.satellite] for link in sky.links]
+    return {"links": links, "timelines": rows}, arrays
+
+
+def _compose(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Sky:
+    links = tuple(LinkName(str(station), str(satellite)) for station, satellite in header["links"])
+    timelines: dict[tuple[int, Direction], LinkTimeline] = {}
+    for row in header["timelines"]:
+        number, direction = row["link"], Direction(row["direction"])
+        if not isinstance(number, int) or not 0 <= number < len(links):
+            raise TimelineError(f"timeline of link {number!r}, but there are {len(links)} links")
+        name = f"{number}/{direction.value}"
+        timelines[number, direction] = LinkTimeline(
+            station=links[number].station,
+            satellite=links[number].satellite,
+            direction=direction,
+            slot_ns=row["slot_ns"],
+            delay_length_ns=row["delay_length_ns"],
+            **{each: arrays[f"{name}/{each}"] for each, _, _ in _ARRAYS},
+        )
+    if len(arrays) != len(_ARRAYS) * len(timelines):
+        raise TimelineError("it holds arrays of no timeline")
+    if not isinstance(header["sky"], dict):
+        raise TimelineError("its 'sky' header is not a table")
+    return Sky(header["sky"], links, timelines)
+
+
+def check(timeline: LinkTimeline) -> None:
+    """Raise TimelineError in one line unless every invariant of the arrays holds."""
+    name = f"link {timeline.station}-{timeline.satellite} {timeline.direction.value}"
+    for ok, problem in _invariants(timeline):
+        if not ok:
+            raise TimelineError(f"{name}: {problem}")
+
+
+def _invariants(t: LinkTimeline) -> list[tuple[bool, str]]:
+    lengths = {
+        "edges": len(t.rate_bps) + 1,
+        "segments": len(t.rate_bps),
+        "delays": len(t.delay_start_ns),
+        "runs": len(t.erased_slot),
+        "samples": len(t.sample_ns),
+    }
+    scalars = all(isinstance(each, int) and 0 < each < _FAR for each in (t.slot_ns, t.delay_length_ns))
+    shapes: list[tuple[bool, str]] = [(scalars, "slot_ns and delay_length_ns must be positive integers")]
+    for name, dtype, axis in _ARRAYS:
+        array = getattr(t, name)
+        shape = (lengths[axis], DELAY_TERMS) if name == "delay_s" else (lengths[axis],)
+        fits = array.shape == shape and array.dtype == np.dtype(dtype)
+        shapes.append((fits, f"{name} is {array.dtype} {array.shape}, expected {np.dtype(dtype)} {shape}"))
+    if not all(ok for ok, _ in shapes):
+        return shapes
+    return shapes + _invariants_of_values(t)
+
+
+def _invariants_of_values(t: LinkTimeline) -> list[tuple[bool, str]]:
+    idle = t.rate_bps == 0
+    causes = max(Cause)
+    runs_end = t.erased_slot + t.erased_count
+    return [
+        (len(t.rate_bps) > 0 and t.edge_ns[0] == 0, "edge_ns must start at 0 and hold a segment"),
+        (bool(np.all(t.edge_ns >= 0) and np.all(np.diff(t.edge_ns) > 0)), "edge_ns must increase"),
+        (bool(np.all(t.rate_bps >= 0)), "rate_bps must not be negative"),
+        (
+            bool(np.all((t.cause == Cause.NONE) == ~idle)),
+            "a segment has a cause if and only if its rate is 0",
+        ),
+        (bool(np.all(t.cause <= causes) and np.all(t.erased_cause <= causes)), "unknown cause"),
+        (not bool(np.any(t.erased_cause == Cause.NONE)), "a run of erased slots needs a cause"),
+        (not bool(np.any(t.known & ~idle)), "only an outage can be known in advance"),
+        (
+            bool(np.all(np.diff(t.delay_start_ns) >= t.delay_length_ns)),
+            "delay segments overlap or are not sorted",
+        ),
+        (bool(np.all(np.isfinite(t.delay_s))), "delay_s must be finite"),
+        (len(t.delay_start_ns) > 0 or bool(np.all(idle)), "a link that carries anything needs its delay"),
+        (bool(np.all(t.erased_count > 0)), "a run of erased slots is empty"),
+        (
+            bool(np.all((t.erased_slot >= 0) & (t.erased_slot < _FAR) & (t.erased_count < _FAR))),
+            "slots count from 0",
+        ),
+        (bool(np.all(t.erased_slot[1:] >= runs_end[:-1])), "runs of erased slots overlap or are not sorted"),
+        (bool(np.all(np.diff(t.sample_ns) > 0)), "sample_ns must increase"),
+    ]
+
+
+def constant(
+    station: str,
+    satellite: str,
+    direction: Direction,
+    rate_bps: int,
+    delay_s: float,
+    duration_s: float,
+    *,
+    erased: Sequence[tuple[int, int]] = (),
+    dark: Sequence[tuple[float, float, Cause]] = (),
+    slot_s: float = 1e-3,
+) -> LinkTimeline:
+    """A link of one rate and one delay, for tests and for links written by hand.
+
+    ``erased`` holds runs (first slot, slots) of cause FADE, ``dark`` holds (start s, end s, cause) at rate 0,
+    sorted and disjoint; outages whose cause a plan can foresee (PLANNED) are marked as known.
+    """
+    end = round(duration_s * 1e9)
+    edges, rates, causes = [0], list[int](), list[Cause]()
+
+    def until(edge_ns: int, rate: int, cause: Cause) -> None:
+        if edge_ns > edges[-1]:
+            edges.append(min(edge_ns, end))
+            rates.append(rate)
+            causes.append(cause)
+
+    for start_s, stop_s, cause in dark:
+        until(round(start_s * 1e9), rate_bps, Cause.NONE)
+        until(round(stop_s * 1e9), 0, cause)
+    until(end, rate_bps, Cause.NONE)
+    coefficients = np.zeros((1, DELAY_TERMS))
+    coefficients[0, 0] = delay_s
+    runs = np.array(erased, dtype=np.int64).reshape(-1, 2)
+    timeline = LinkTimeline(
+        station=station,
+        satellite=satellite,
+        direction=direction,
+        slot_ns=round(slot_s * 1e9),
+        edge_ns=np.array(edges, dtype=np.int64),
+        rate_bps=np.array(rates, dtype=np.int64),
+        cause=np.array(causes, dtype=np.uint8),
+        known=np.array([cause in PLANNED for cause in causes], dtype=np.bool_),
+        delay_start_ns=np.zeros(1, dtype=np.int64),
+        delay_length_ns=end + 10**10,
+        delay_s=coefficients,
+        erased_slot=runs[:, 0].copy(),
+        erased_count=runs[:, 1].copy(),
+        erased_cause=np.full(len(runs), Cause.FADE, dtype=np.uint8),
+        **no_samples(),
+    )
+    check(timeline)
+    return timeline
+
+
+def no_samples() -> dict[str, Any]:
+    """The sample arrays of a timeline without any, as keyword arguments of LinkTimeline."""
+    return {name: np.zeros(0, dtype=dtype) for name, dtype, axis in _ARRAYS if axis == "samples"}

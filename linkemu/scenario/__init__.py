@@ -1,0 +1,39 @@
+"""The scenario file: validated once, at this door; inside linkemu only these frozen objects travel.
+
+``load(path)`` reads a TOML file, ``loads(text, path)`` its text; both raise ScenarioError with every problem
+found, by dotted path. docs/scenario.md describes the keys. No other room reads TOML.
+"""
+
+from linkemu.scenario.model import (
+    NEXT_PASS,
+    Acquisition,
+    ClockSettings,
+    Cloud,
+    Fault,
+    Mode,
+    QueueSettings,
+    Satellite,
+    Scenario,
+    Station,
+    Terminal,
+    Transfer,
+    TransferSettings,
+    Weather,
+)
+
+__all__ = [
+    "NEXT_PASS",
+    "Acquisition",
+    "ClockSettings",
+    "Cloud",
+    "Fault",
+    "Mode",
+    "QueueSettings",
+    "Satellite",
+    "Scenario",
+    "Station",
+    "Terminal",
+    "Transfer",
+    "TransferSettings",
+    "Weather",
+]

@@ -1,0 +1,173 @@
+"""What a scenario is, once it has been read: frozen objects in SI units, valid by construction.
+
+Nothing here reads TOML or checks anything: linkemu.scenario.door does, once. Angles that describe a place
+are in degrees, all others in radians; times are seconds since the scenario's start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from linkemu.machine import Direction
+
+NEXT_PASS: Literal["next-pass"] = "next-pass"
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSettings:
+    """How scenario time goes: with the wall clock, ``rate`` times as fast, or from event to event."""
+
+    mode: Literal["real", "scaled", "virtual"]
+    rate: float  # scenario seconds in a wall second; 1.0 unless scaled
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A way to receive: the rate, and the mean power at the aperture that it needs."""
+
+    rate_bps: int
+    sensitivity_W: float
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """An optical terminal. ``modes`` are used to receive, fastest first; the peer's are used to transmit."""
+
+    id: str
+    wavelength_m: float  # of the transmitter
+    power_W: float
+    aperture_m: float  # diameter
+    obscuration_m: float  # diameter of the central obscuration, 0 without
+    divergence_rad: float  # 1/e^2 half-angle of the transmitted beam
+    jitter_rad: float  # residual pointing error, standard deviation per axis
+    transmit_loss_dB: float
+    receive_loss_dB: float
+    modes: tuple[Mode, ...]
+    slew_radps: float
+    acquisition_mean_s: float
+    hold_s: float  # darkness that the tracking survives before it counts as loss of lock
+    sun_exclusion_rad: float
+    source: str  # where the figures come from
+
+
+@dataclass(frozen=True, slots=True)
+class Satellite:
+    """A satellite, chosen from the element files by ``name`` or ``norad`` (exactly one is given)."""
+
+    id: str
+    name: str | None
+    norad: str | None  # text: catalogue numbers may be alpha-5 or longer than five digits
+    terminal: Terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """An optical ground station; ``http`` is where its door listens (port 0: any free one)."""
+
+    id: str
+    latitude_deg: float
+    longitude_deg: float
+    altitude_m: float  # above the WGS84 ellipsoid
+    mask_deg: float
+    sun_exclusion_deg: float
+    terminal: Terminal
+    http: tuple[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """A scripted cloud over a station: every line of sight is blocked."""
+
+    station: str
+    start_s: float
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A scripted fault of a link. ``known`` faults stand in the plan; ``direction`` None means both."""
+
+    station: str
+    satellite: str
+    start_s: float
+    duration_s: float
+    direction: Direction | None
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Scripted work: at ``at_s`` the station is asked to put or get ``name``.
+
+    A put has either ``file`` or ``size_bytes`` (synthetic bytes drawn from the seed and the name); a get has
+    neither.
+    """
+
+    at_s: float
+    station: str
+    satellite: str
+    action: Literal["put", "get"]
+    file: Path | None
+    size_bytes: int | None
+    name: str
+    priority: int  # 0 first
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSettings:
+    """Sizes of the transfer protocol."""
+
+    chunk_bytes: int
+    frame_bytes: int  # a frame with its header
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """The queue before each transmitter; when full, the newest datagram is dropped."""
+
+    size_bytes: int
+    hold_s: float  # a datagram that has waited this long is dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """How a scan for the peer goes, over all terminals: gamma distributed in time."""
+
+    shape: float  # of the gamma distribution whose mean is the terminal's acquisition_mean_s
+    reacquire_s: float  # after a loss of lock shorter than ``short_loss_s``
+    short_loss_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """Seeded clouds over every station: ``cover`` is the long-term fraction of blocked time, 0 for none."""
+
+    cover: float
+    correlation_s: float  # time scale of the Matern-3/2 field
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything a run is given. ``text`` is the TOML file as read, kept for records."""
+
+    name: str
+    path: Path
+    seed: int
+    start: datetime | Literal["next-pass"]  # aware, UTC
+    duration_s: float
+    clock: ClockSettings
+    slot_s: float
+    elements: tuple[Path, ...]
+    satellites: tuple[Satellite, ...]
+    stations: tuple[Station, ...]
+    clouds: tuple[Cloud, ...]
+    faults: tuple[Fault, ...]
+    transfers: tuple[Transfer, ...]
+    transfer: TransferSettings
+    queue: QueueSettings
+    acquisition: Acquisition
+    weather: Weather
+    text: str

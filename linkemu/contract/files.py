@@ -31,7 +31,7 @@ class NodeLink:
 
 @dataclass(frozen=True, slots=True)
 class NodeFile:
-    """All that a node is told. ``settings`` (paths, broker, doors) is the composition's, not the contract's."""
+    """All that a node is told. ``settings`` (paths, broker, doors) belong to the composition."""
 
     name: str
     role: Role

@@ -1,0 +1,201 @@
+"""A Disk in memory that fails like real ones: power cuts, torn writes, lost syncs, a full device.
+
+Data and names are durable only after their ``sync``. ``power_cut_at`` stops everything at the n-th call,
+which may then be half done. After ``reboot`` a file holds its synced bytes with some of the later writes,
+torn anywhere, and a directory its synced names with the first few of the later changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from linkemu.disk import Buffer
+from linkemu.errors import ResourceError
+
+
+class PowerCut(BaseException):
+    """The machine is off; nothing in the program may catch it."""
+
+
+@dataclass(eq=False)
+class _File:
+    data: bytearray = field(default_factory=bytearray)
+    durable: bytes = b""
+    pending: list[tuple[int, bytes] | int] = field(default_factory=list)  # a write, or a length cut to
+
+
+class SimulatedDisk:
+    """``capacity``: bytes before the device is full. ``lost_syncs``: sync says yes and does nothing."""
+
+    def __init__(self, capacity: int | None = None, *, lost_syncs: bool = False) -> None:
+        self.capacity = capacity
+        self.lost_syncs = lost_syncs
+        self.read_only = False
+        self.calls = 0
+        self.power_cut_at: int | None = None
+        self._files: dict[Path, _File] = {}
+        self._durable: dict[Path, _File] = {}
+        self._changes: dict[Path, list[tuple[Path, _File | None]]] = {}  # by directory, since its sync
+        self._directories: set[Path] = set()
+        self._random = Random(0)
+
+    def reboot(self, seed: int = 0) -> None:
+        """Power returns: decide by the seed what the cut has left."""
+        random = Random(seed)
+        for changes in self._changes.values():
+            for path, file in changes[: random.randint(0, len(changes))]:
+                self._put(self._durable, path, file)
+        self._changes.clear()
+        self._files = dict(self._durable)
+        for file in set(self._files.values()):
+            file.data = bytearray(file.durable)
+            for change in file.pending:
+                if random.random() < 0.5:
+                    _apply(file.data, _torn(change, random))
+            file.durable, file.pending = bytes(file.data), []
+        self.power_cut_at = None
+
+    async def read(self, path: Path, offset: int = 0, length: int = -1) -> bytes:
+        self._step()
+        if path not in self._files:
+            raise FileNotFoundError(str(path))
+        data = self._files[path].data
+        return bytes(data[offset:] if length < 0 else data[offset : offset + length])
+
+    async def write(self, path: Path, data: Buffer, offset: int = 0) -> None:
+        last = self._step()
+        self._refuse_if_read_only(path)
+        file = self._file(path)
+        piece = bytes(data)
+        if last:
+            piece = piece[: self._random.randint(0, len(piece))]
+        room = self._room(file, offset + len(piece))
+        self._change(file, (offset, piece[: len(piece) - max(0, -room)]))
+        if room < 0:
+            raise ResourceError(str(path), "no space left on the device")
+        self._end(last)
+
+    async def append(self, path: Path, data: Buffer) -> None:
+        await self.write(path, data, len(self._files[path].data) if path in self._files else 0)
+
+    async def truncate(self, path: Path, length: int) -> None:
+        last = self._step()
+        self._refuse_if_read_only(path)
+        self._change(self._existing(path), length)
+        self._end(last)
+
+    async def sync(self, path: Path) -> None:
+        self._end(self._step())  # at a cut the sync has not happened
+        if self.lost_syncs:
+            return
+        if path in self._directories:
+            for name, file in self._changes.pop(path, []):
+                self._put(self._durable, name, file)
+            return
+        file = self._existing(path)
+        file.durable, file.pending = bytes(file.data), []
+
+    async def replace(self, source: Path, target: Path) -> None:
+        last = self._step()
+        self._refuse_if_read_only(target)
+        file = self._existing(source)
+        self._name(target, file)
+        self._name(source, None)
+        self._end(last)
+
+    async def remove(self, path: Path) -> None:
+        last = self._step()
+        if path in self._files:
+            self._refuse_if_read_only(path)
+            self._name(path, None)
+        self._end(last)
+
+    async def make_directory(self, path: Path) -> None:
+        self._step()
+        self._refuse_if_read_only(path)
+        self._directories |= {path, *path.parents}
+
+    async def names(self, directory: Path) -> list[str]:
+        self._step()
+        return sorted(path.name for path in self._files if path.parent == directory)
+
+    async def size(self, path: Path) -> int | None:
+        self._step()
+        return len(self._files[path].data) if path in self._files else None
+
+    def damage(self, path: Path, offset: int) -> None:
+        """Flip a bit behind everybody's back."""
+        self._files[path].data[offset] ^= 1
+        self._files[path].durable = bytes(self._files[path].data)
+
+    def _step(self) -> bool:
+        """Count a call; True if the power goes during it. A machine without power stays off."""
+        self.calls += 1
+        if self.power_cut_at is not None and self.calls > self.power_cut_at:
+            raise PowerCut
+        return self.calls == self.power_cut_at
+
+    def _end(self, last: bool) -> None:
+        if last:
+            raise PowerCut
+
+    def _refuse_if_read_only(self, path: Path) -> None:
+        if self.read_only:
+            raise ResourceError(str(path), "permission denied")
+
+    def _file(self, path: Path) -> _File:
+        if path.parent not in self._directories:
+            raise ResourceError(str(path), "no such directory")
+        if path not in self._files:
+            self._name(path, _File())
+        return self._files[path]
+
+    def _existing(self, path: Path) -> _File:
+        if path not in self._files:
+            raise ResourceError(str(path), "no such file or directory")
+        return self._files[path]
+
+    def _name(self, path: Path, file: _File | None) -> None:
+        self._put(self._files, path, file)
+        self._changes.setdefault(path.parent, []).append((path, file))
+
+    @staticmethod
+    def _put(names: dict[Path, _File], path: Path, file: _File | None) -> None:
+        if file is None:
+            names.pop(path, None)
+        else:
+            names[path] = file
+
+    def _change(self, file: _File, change: tuple[int, bytes] | int) -> None:
+        _apply(file.data, change)
+        file.pending.append(change)
+
+    def _room(self, file: _File, end: int) -> int:
+        """Bytes left on the device once the file reaches to ``end``; negative if they don't fit."""
+        if self.capacity is None:
+            return 0
+        used = sum(len(each.data) for each in self._files.values())
+        return self.capacity - used - max(0, end - len(file.data))
+
+
+def _apply(data: bytearray, change: tuple[int, bytes] | int) -> None:
+    if isinstance(change, int):
+        del data[change:]
+        return
+    offset, piece = change
+    if piece and len(data) < offset:
+        data.extend(bytes(offset - len(data)))
+    data[offset : offset + len(piece)] = piece
+
+
+def _torn(change: tuple[int, bytes] | int, random: Random) -> tuple[int, bytes] | int:
+    """A prefix of a write; or its sectors with some of them not written, which read as zeros."""
+    if isinstance(change, int):
+        return change
+    offset, piece = change
+    if random.random() < 0.5:
+        return offset, piece[: random.randint(0, len(piece))]
+    sectors = [piece[start : start + 512] for start in range(0, len(piece), 512)]
+    return offset, b"".join(each if random.random() < 0.7 else bytes(len(each)) for each in sectors)

@@ -1,0 +1,1 @@
+"""Transfer of files over links that break: chunks by content, frames, repair. No sockets, no clock."""

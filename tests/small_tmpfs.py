@@ -1,4 +1,4 @@
-"""A real file system that is soon full; tests of a full disk skip, with the reason, where none can be mounted."""
+"""A real file system that is soon full; tests of a full disk skip, with the reason, where none may be had."""
 
 import os
 import subprocess

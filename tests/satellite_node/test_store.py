@@ -1,0 +1,129 @@
+"""The chunk store on a disk that fails: what was stated durable is there after any crash, bit for bit."""
+
+from pathlib import Path
+
+import pytest
+from blake3 import blake3
+
+from linkemu.errors import IntegrityError, ResourceError
+from satellite_node.store import ChunkStore
+from tests.simulated_disk import PowerCut, SimulatedDisk
+
+ROOT = Path("/satellite")
+DATA = [bytes([number]) * (700 + number) for number in range(6)]
+
+
+def chunks(*numbers: int) -> dict[bytes, bytes]:
+    return {blake3(DATA[number]).digest(): DATA[number] for number in numbers}
+
+
+def path(chunk: bytes) -> Path:
+    return ROOT / "chunks" / chunk.hex()
+
+
+async def test_chunks_come_back_after_a_restart() -> None:
+    disk = SimulatedDisk()
+    await (await ChunkStore.open(disk, ROOT)).put(chunks(0, 1, 2))
+    again = await ChunkStore.open(disk, ROOT)
+    assert again.ids == chunks(0, 1, 2).keys()
+    for chunk, data in chunks(0, 1, 2).items():
+        assert chunk in again
+        assert await again.get(chunk) == data
+
+
+async def test_a_chunk_under_a_wrong_id_is_refused() -> None:
+    store = await ChunkStore.open(SimulatedDisk(), ROOT)
+    with pytest.raises(IntegrityError):
+        await store.put({**chunks(0), bytes(32): b"no"})
+    assert store.ids == frozenset()
+
+
+async def test_a_damaged_chunk_goes_to_quarantine_and_can_be_stored_again() -> None:
+    disk = SimulatedDisk()
+    store = await ChunkStore.open(disk, ROOT)
+    await store.put(chunks(0, 1))
+    first, second = chunks(0, 1)
+    disk.damage(path(first), 100)
+    with pytest.raises(IntegrityError, match="quarantine"):
+        await store.get(first)
+    assert store.ids == {second}
+    assert await disk.names(ROOT / "quarantine") == [first.hex()]
+    assert (await ChunkStore.open(disk, ROOT)).ids == {second}
+    await store.put(chunks(0))
+    assert await store.get(first) == DATA[0]
+
+
+async def test_a_chunk_file_that_is_gone_is_missing() -> None:
+    disk = SimulatedDisk()
+    store = await ChunkStore.open(disk, ROOT)
+    await store.put(chunks(0))
+    (chunk,) = chunks(0)
+    await disk.remove(path(chunk))
+    with pytest.raises(IntegrityError, match="gone"):
+        await store.get(chunk)
+    assert chunk not in store
+
+
+async def test_full_disk_keeps_what_was_stored_and_takes_more_later() -> None:
+    disk = SimulatedDisk(capacity=2000)
+    store = await ChunkStore.open(disk, ROOT)
+    await store.put(chunks(0, 1))
+    with pytest.raises(ResourceError, match="no space left"):
+        await store.put(chunks(2))
+    assert store.ids == chunks(0, 1).keys()
+    disk.capacity = None
+    await store.put(chunks(2))
+    assert (await ChunkStore.open(disk, ROOT)).ids == chunks(0, 1, 2).keys()
+
+
+async def test_partials_are_replaced_as_a_whole() -> None:
+    disk = SimulatedDisk()
+    store = await ChunkStore.open(disk, ROOT)
+    one, two, three = chunks(0, 1, 2)
+    await store.save_partials({one: b"a", two: b"b"})
+    await (await ChunkStore.open(disk, ROOT)).save_partials({two: b"B", three: b"c"})
+    assert await (await ChunkStore.open(disk, ROOT)).load_partials() == {two: b"B", three: b"c"}
+
+
+async def test_removed_chunks_are_gone_for_good() -> None:
+    disk = SimulatedDisk()
+    store = await ChunkStore.open(disk, ROOT)
+    await store.put(chunks(0, 1))
+    await store.remove(chunks(0))
+    assert (await ChunkStore.open(disk, ROOT)).ids == chunks(1).keys()
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_power_cut_at_each_call_loses_nothing_that_was_stated(seed: int) -> None:
+    cut, finished = 0, False
+    while not finished:
+        cut += 1
+        disk = SimulatedDisk()
+        disk.power_cut_at = cut
+        stated = dict[bytes, bytes]()
+        try:
+            store = await ChunkStore.open(disk, ROOT)
+            for group in ((0,), (1, 2, 3), (3, 4)):
+                await store.put(chunks(*group))
+                stated |= chunks(*group)
+            finished = True
+        except PowerCut:
+            pass
+        disk.reboot(seed)
+        again = await ChunkStore.open(disk, ROOT)
+        assert stated.keys() <= again.ids
+        for chunk in again.ids:
+            assert await again.get(chunk) == chunks(*range(6))[chunk]
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_disk_that_lies_about_sync_never_yields_wrong_bytes(seed: int) -> None:
+    disk = SimulatedDisk(lost_syncs=True)
+    await (await ChunkStore.open(disk, ROOT)).put(chunks(*range(6)))
+    disk.reboot(seed)
+    again = await ChunkStore.open(disk, ROOT)
+    for chunk in again.ids:
+        try:
+            assert await again.get(chunk) == chunks(*range(6))[chunk]
+        except IntegrityError:
+            assert chunk not in again

@@ -1,8 +1,8 @@
 """A container file: one JSON header and named arrays, with the same bytes for the same content.
 
-It is a stored zip of ``header.json`` and ``NAME.npy`` members (docs/timeline-format.md), so ``numpy.load``
-and ``unzip`` open it too. Nothing here knows what the arrays mean. Reading never unpickles, never allocates more
-than the file's own length, and blames every fault on the file with one TimelineError.
+It is a stored zip of ``header.json`` and ``NAME.npy`` members (docs/timeline-format.md), so
+``numpy.load`` and ``unzip`` open it too. Nothing here knows what the arrays mean. Reading never unpickles,
+never allocates more than the file's own length, and blames every fault on the file with one TimelineError.
 """
 
 from __future__ import annotations

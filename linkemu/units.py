@@ -9,6 +9,7 @@ Arithmetic is decimal, so that "1.2 Gbit/s" is 1200000000 exactly.
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -36,6 +37,10 @@ class Dimension:
     example: str
     units: Mapping[str, Decimal]
     whole: bool = False  # only a whole number of base units makes sense
+
+    @property
+    def expectation(self) -> str:
+        return f'{self.name} such as "{self.example}"'
 
 
 def _prefixed(unit: str, prefixes: Mapping[str, int], factor: Decimal = Decimal(1)) -> dict[str, Decimal]:
@@ -89,7 +94,8 @@ PHOTONS = Dimension(
     "a number of photons per bit", "60 photons/bit", dict.fromkeys(("photons/bit", "photon/bit"), Decimal(1))
 )
 
-_LONG = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
+_LONG = ((86400, 3600, ("d", "h")), (3600, 60, ("h", "min")), (60, 1, ("min", "s")))  # largest first
+_FINE = (("", 1.0), ("m", 1e3), ("µ", 1e6), ("n", 1e9))
 _LEVELS = {"dBm": -30.0, "dBW": 0.0}  # logarithmic units of power, relative to 1 W in dB
 _BITS_OR_BYTES = re.compile(r"([kKMGT]?)i?(?:[bB]/s|[bB]ps|[bB])")
 
@@ -167,7 +173,7 @@ def power_dBm(text: str, where: str = "power") -> float:
 
 
 def parse(text: str, dimension: Dimension, where: str = "value") -> float:
-    """The quantity in base units of ``dimension``; UnitError that names ``where`` and an example otherwise."""
+    """The quantity in base units of ``dimension``; UnitError with ``where`` and an example otherwise."""
     return float(_exact(text, dimension, where))
 
 
@@ -201,20 +207,19 @@ def _wrong_unit(unit: str, dimension: Dimension) -> str:
         prefix = open_unit[1].replace("K", "k")
         per = "/s" if dimension is RATE else ""
         return f"bits or bytes? write {prefix}bit{per} or {prefix}B{per}"
-    shown = unit if len(unit) <= 20 else unit[:20] + "…"
-    folded = {known.lower(): known for known in reversed(dimension.units)}
+    folded = {known.lower(): known for known in reversed(list(dimension.units))}
     near = difflib.get_close_matches(unit.lower(), folded, n=1, cutoff=0.75)
     if near:
-        return f'unknown unit "{shown}", did you mean "{folded[near[0]]}"?'
-    return f'"{shown}" is no unit of {dimension.name.split(" ", 1)[1]}, {_expected(dimension)}'
+        return f'unknown unit {_shown(unit)}, did you mean "{folded[near[0]]}"?'
+    return f"{_shown(unit)} is no unit of {dimension.name.split(' ', 1)[1]}, {_expected(dimension)}"
 
 
 def _expected(dimension: Dimension) -> str:
-    return f'expected {dimension.name} such as "{dimension.example}"'
+    return f"expected {dimension.expectation}"
 
 
 def _shown(text: str) -> str:
-    return f'"{text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"}"'
+    return json.dumps(text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…", ensure_ascii=False)
 
 
 def format_rate(bps: float) -> str:
@@ -240,10 +245,8 @@ def format_duration(seconds: float) -> str:
     if size < 99.95:
         return f"{seconds:.1f} s"
     sign = "-" if seconds < 0 else ""
-    for unit_s, unit, rest_s, rest_unit in _LONG:
-        whole, rest = divmod(round(size / rest_s), unit_s // rest_s)
-        if whole:
-            break
+    parts = [(divmod(round(size / low), high // low), names) for high, low, names in _LONG]
+    (whole, rest), (unit, rest_unit) = next(part for part in parts if part[0][0])
     return f"{sign}{whole} {unit} {rest:02d} {rest_unit}"
 
 
@@ -264,9 +267,7 @@ def _scaled(value: float, unit: str, prefixes: tuple[str, ...]) -> str:
 def _fine(value: float, unit: str) -> str:
     if value == 0.0:
         return f"0 {unit}"
-    for prefix, factor in (("m", 1e3), ("µ", 1e6), ("n", 1e9)):
-        if abs(value) * factor >= 1.0:
-            break
+    prefix, factor = next((step for step in _FINE if abs(value) * step[1] >= 0.99995), _FINE[-1])
     return f"{_four_digits(value * factor)} {prefix}{unit}"
 
 

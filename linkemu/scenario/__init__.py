@@ -4,6 +4,7 @@
 found, by dotted path. docs/scenario.md describes the keys. No other room reads TOML.
 """
 
+from linkemu.scenario.door import load, loads
 from linkemu.scenario.model import (
     NEXT_PASS,
     Acquisition,
@@ -36,4 +37,6 @@ __all__ = [
     "Transfer",
     "TransferSettings",
     "Weather",
+    "load",
+    "loads",
 ]

@@ -1,0 +1,127 @@
+"""From the tables of a file to the objects of model.py: units are SI already, references are resolved here.
+
+Checks that need more than one table live here too, as ``late_problems``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from linkemu.machine import Direction
+from linkemu.scenario import model, presets, shape
+from linkemu.scenario.complaints import Problem
+
+_PHOTON_JOULE_METRE = 6.62607015e-34 * 299792458.0  # h c, exact in SI (CODATA 2018)
+_QUEUE_S = 0.25  # of the fastest mode: more than the bandwidth-delay product up to a GEO round trip
+
+
+def late_problems(file: shape.ScenarioFile) -> list[Problem]:
+    """Problems between tables of right shape: times that never come, shared doors, broken slots."""
+    problems: list[Problem] = []
+    starts = [
+        *((f"cloud[{place}].start", cloud.start) for place, cloud in enumerate(file.cloud)),
+        *((f"fault[{place}].start", fault.start) for place, fault in enumerate(file.fault)),
+        *((f"transfer[{place}].at", work.at) for place, work in enumerate(file.transfer)),
+    ]
+    late = f"is not before the scenario's end at {file.duration:g} s"
+    problems += [(place, late) for place, start in starts if start >= file.duration]
+    doors: dict[tuple[str, int], int] = {}
+    for place, station in enumerate(file.station):
+        if station.http is not None and station.http[1] != 0:
+            first = doors.setdefault(station.http, place)
+            if first != place:
+                problems.append((f"station[{place}].http", f"is already the door of station[{first}]"))
+    if abs(file.slot * 1e9 - round(file.slot * 1e9)) > 1e-6:
+        problems.append(("slot", "is not a whole number of nanoseconds"))
+    return problems
+
+
+def scenario(file: shape.ScenarioFile, path: Path, text: str) -> model.Scenario:
+    """The scenario of a valid file."""
+    terminals = {row.id: terminal(row) for row in file.terminal}
+    named = {row.terminal for row in file.station} | {row.terminal for row in file.satellite}
+    for name in named - terminals.keys():
+        terminals[name] = terminal(shape.TerminalTable.model_validate(presets.terminals()[name]))
+    stations = tuple(_station(row, terminals[row.terminal]) for row in file.station)
+    satellites = tuple(
+        model.Satellite(row.id, row.name, row.norad, terminals[row.terminal]) for row in file.satellite
+    )
+    fastest = max(mode.rate_bps for name in named for mode in terminals[name].modes)
+    return model.Scenario(
+        name=file.name or path.stem.lower(),
+        path=path,
+        seed=file.seed,
+        start=file.start,
+        duration_s=file.duration,
+        clock=model.ClockSettings(file.clock.mode, file.clock.rate or 1.0),
+        slot_s=file.slot,
+        elements=tuple(file.elements),
+        satellites=satellites,
+        stations=stations,
+        clouds=tuple(model.Cloud(row.station, row.start, row.duration) for row in file.cloud),
+        faults=tuple(_fault(row) for row in file.fault),
+        transfers=tuple(sorted((_transfer(row) for row in file.transfer), key=lambda work: work.at_s)),
+        transfer=model.TransferSettings(file.protocol.chunk, file.protocol.frame),
+        queue=model.QueueSettings(
+            file.queue.size or max(2**20, round(fastest * _QUEUE_S / 8)), file.queue.hold
+        ),
+        acquisition=model.Acquisition(
+            file.acquisition.shape, file.acquisition.reacquire, file.acquisition.short_loss
+        ),
+        weather=model.Weather(file.weather.cloud_cover, file.weather.correlation),
+        text=text,
+    )
+
+
+def terminal(row: shape.TerminalTable) -> model.Terminal:
+    """A terminal with its modes sorted, fastest first."""
+    modes = [_mode(mode, row.wavelength) for mode in row.modes]
+    return model.Terminal(
+        id=row.id,
+        wavelength_m=row.wavelength,
+        power_W=row.power,
+        aperture_m=row.aperture,
+        obscuration_m=row.obscuration,
+        divergence_rad=row.divergence,
+        jitter_rad=row.jitter,
+        transmit_loss_dB=row.transmit_loss,
+        receive_loss_dB=row.receive_loss,
+        modes=tuple(sorted(modes, key=lambda mode: -mode.rate_bps)),
+        slew_radps=row.slew,
+        acquisition_mean_s=row.acquisition,
+        hold_s=row.hold,
+        sun_exclusion_rad=row.sun_exclusion,
+        source=row.source,
+    )
+
+
+def _mode(row: shape.ModeTable, wavelength_m: float) -> model.Mode:
+    """Photons per bit n become n (h c / wavelength) rate watts."""
+    if row.sensitivity > 0.0:
+        return model.Mode(row.rate, row.sensitivity)
+    return model.Mode(row.rate, -row.sensitivity * row.rate * _PHOTON_JOULE_METRE / wavelength_m)
+
+
+def _station(row: shape.StationTable, terminal: model.Terminal) -> model.Station:
+    return model.Station(
+        id=row.id,
+        latitude_deg=row.latitude,
+        longitude_deg=row.longitude,
+        altitude_m=row.altitude,
+        mask_deg=row.mask,
+        sun_exclusion_deg=row.sun_exclusion,
+        terminal=terminal,
+        http=row.http,
+    )
+
+
+def _fault(row: shape.FaultTable) -> model.Fault:
+    direction = None if row.direction is None else Direction(row.direction)
+    return model.Fault(row.station, row.satellite, row.start, row.duration, direction, row.known)
+
+
+def _transfer(row: shape.TransferTable) -> model.Transfer:
+    name = row.name if row.name is not None else row.file.name
+    return model.Transfer(
+        row.at, row.station, row.satellite, row.action, row.file, row.size, name, row.priority
+    )

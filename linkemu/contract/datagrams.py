@@ -191,7 +191,13 @@ def peek_frame(datagram: bytes | bytearray | memoryview) -> tuple[int, int, Dire
     if len(datagram) < HEADER_BYTES:
         return None
     magic, version, kind, link, code, token, length = _HEADER.unpack_from(datagram)
-    if kind != Kind.FRAME or magic != MAGIC or version != VERSION or length != len(datagram) - HEADER_BYTES:
+    if (
+        kind != Kind.FRAME
+        or not length
+        or magic != MAGIC
+        or version != VERSION
+        or length != len(datagram) - HEADER_BYTES
+    ):
         return None
     direction = _DIRECTION.get(code)
     return None if direction is None else (token, link, direction)
@@ -220,8 +226,8 @@ def decode(datagram: bytes | bytearray | memoryview) -> tuple[int, Message]:
 def _message(kind: int, link: int, direction: Direction | None, payload: bytes) -> Message:
     match kind:
         case Kind.FRAME:
-            if direction is None:
-                raise ContractError("a frame without direction")
+            if direction is None or not payload:
+                raise ContractError("a frame without direction, or without payload")
             return Frame(link, direction, payload)
         case Kind.SENSOR:
             flags, rate_bps, power = _SENSOR.unpack(payload)

@@ -1,0 +1,96 @@
+"""The capacity integral C(t) = integral of rate dt of one direction, exact in integers, and its inverse.
+
+A position is a value of C in units of bit/s x ns (one byte is BYTE of them): 100 Gbit/s over a week does
+not fit a float. C is flat where the rate is 0; nothing here knows of queues, delay or loss.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+BYTE = 8 * 10**9  # one byte in units of C
+
+
+class Capacity:
+    """C for segments ``edges_ns`` (n+1, from 0, increasing) with ``rates_bps`` (n,)."""
+
+    def __init__(self, edges_ns: Sequence[int], rates_bps: Sequence[int]) -> None:
+        self._edges = list(edges_ns)
+        self._rates = list(rates_bps)
+        self._at_edge = [0]
+        for start, end, rate in zip(self._edges, self._edges[1:], self._rates, strict=False):
+            self._at_edge.append(self._at_edge[-1] + rate * (end - start))
+        flat = {self._at_edge[i] for i, rate in enumerate(self._rates) if rate == 0}
+        self._plateaus = sorted(flat)
+
+    def capped(self, start_ns: int, end_ns: int, rate_bps: int) -> Capacity:
+        """The same, but with at most ``rate_bps`` from ``start_ns`` to ``end_ns``."""
+        last = self._edges[-1]
+        cuts = {min(max(start_ns, 0), last), min(max(end_ns, 0), last)}
+        edges = sorted({*self._edges, *cuts})
+        rates = [
+            min(self.rate(edge), rate_bps) if start_ns <= edge < end_ns else self.rate(edge)
+            for edge in edges[:-1]
+        ]
+        return Capacity(edges, rates)
+
+    def rate(self, time_ns: int) -> int:
+        """Rate in bit/s at a time, 0 outside the scenario."""
+        i = bisect_right(self._edges, time_ns) - 1
+        return self._rates[i] if 0 <= i < len(self._rates) else 0
+
+    def position(self, time_ns: int) -> int:
+        """C at a time."""
+        i = bisect_right(self._edges, time_ns) - 1
+        if i < 0:
+            return 0
+        if i >= len(self._rates):
+            return self._at_edge[-1]
+        return self._at_edge[i] + self._rates[i] * (time_ns - self._edges[i])
+
+    def fit(self, position: int, size: int) -> int | None:
+        """The first position from ``position`` on where ``size`` straddles no plateau; None if none."""
+        i = bisect_right(self._plateaus, position)
+        while i < len(self._plateaus) and self._plateaus[i] < position + size:
+            position = self._plateaus[i]
+            i += 1
+        return position if position + size <= self._at_edge[-1] else None
+
+    def start(self, position: int) -> int:
+        """When work at ``position`` begins: the last ns at which C <= position, a plateau's right end."""
+        i = bisect_right(self._at_edge, position) - 1
+        if i >= len(self._rates):
+            return self._edges[-1]
+        return self._edges[i] + (position - self._at_edge[i]) // self._rates[i]
+
+    def reach(self, position: int) -> int:
+        """When ``position`` is done: the first ns at which C >= position, the left end of a plateau."""
+        i = bisect_left(self._at_edge, position) - 1
+        if i < 0:
+            return self._edges[0]
+        return self._edges[i] - (self._at_edge[i] - position) // self._rates[i]
+
+    def next_edge(self, time_ns: int) -> int | None:
+        """The first edge after a time, None after the last."""
+        i = bisect_right(self._edges, time_ns)
+        return self._edges[i] if i < len(self._edges) else None
+
+    def next_light(self, time_ns: int) -> int | None:
+        """The first time from ``time_ns`` on at which the rate is not 0."""
+        first = max(0, bisect_right(self._edges, time_ns) - 1)
+        for i in range(first, len(self._rates)):
+            if self._rates[i] > 0:
+                return max(time_ns, self._edges[i])
+        return None
+
+    def lights(self) -> list[tuple[int, int]]:
+        """(start, end) in ns of every stretch at a rate above 0."""
+        stretches: list[tuple[int, int]] = []
+        for start, end, rate in zip(self._edges, self._edges[1:], self._rates, strict=False):
+            if rate == 0:
+                continue
+            if stretches and stretches[-1][1] == start:
+                start = stretches.pop()[0]
+            stretches.append((start, end))
+        return stretches

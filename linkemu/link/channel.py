@@ -1,0 +1,255 @@
+"""One direction of a laser link, played from its timeline: rate, queue, delay, erasure. Pure, integer ns.
+
+A datagram of n bytes handed over at ``now`` leaves over [C^-1(s), C^-1(s + n)], s = max(C(now), end of the
+one before), moved on if it would straddle rate 0, and arrives delay(end of leaving) later. It is lost if a
+slot that it touches while it crosses the atmosphere over the ground end is erased. Only the queue's head gets
+a time, so a live fault (Overlay, effective at a future slot) never rewrites a departure. No physics here.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections import deque
+from dataclasses import dataclass
+from itertools import takewhile
+
+from linkemu.link.capacity import BYTE, Capacity
+from linkemu.link.timeline import LinkTimeline
+from linkemu.machine import Direction
+
+_NS = 1_000_000_000
+DEFAULT_HOLD_S = 10.0
+_LEAST_QUEUE_BYTES = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """A fault imposed while the link plays, from slot to slot; kept in a journal by its owner.
+
+    ``rate_bps`` caps the rate (0: the sender knows, the modem holds); None leaves it and erases every slot.
+    """
+
+    start_ns: int
+    end_ns: int
+    rate_bps: int | None = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A datagram that got through. It has been ``due_ns`` at the receiver's aperture."""
+
+    datagram: bytes
+    arrived_ns: int
+    start_ns: int  # of leaving
+    end_ns: int
+    due_ns: int
+
+
+@dataclass(slots=True)
+class Counters:
+    """What became of all datagrams: offered = refused + expired + erased + delivered + still inside."""
+
+    offered: int = 0
+    offered_bytes: int = 0
+    refused: int = 0  # the queue was full
+    expired: int = 0  # held longer than the bound
+    erased: int = 0
+    erased_bytes: int = 0
+    delivered: int = 0
+    delivered_bytes: int = 0
+
+
+class DelayCurve:
+    """One-way light time by the timeline's polynomials; held constant beyond the ends of its segments."""
+
+    def __init__(self, timeline: LinkTimeline) -> None:
+        self._starts = timeline.delay_start_ns.tolist()
+        self._length = timeline.delay_length_ns
+        self._terms: list[list[float]] = [terms[::-1] for terms in timeline.delay_s.tolist()]
+
+    def __call__(self, time_ns: int) -> int:
+        """Delay in ns of what leaves at ``time_ns``."""
+        i = max(0, bisect_right(self._starts, time_ns) - 1)
+        u = min(max((time_ns - self._starts[i]) / self._length, 0.0), 1.0)
+        seconds = 0.0
+        for term in self._terms[i]:
+            seconds = seconds * u + term
+        return round(seconds * _NS)
+
+    def longest(self) -> int:
+        """The longest delay in ns at either end of any segment, 0 without segments."""
+        ends = [t for start in self._starts for t in (start, start + self._length - 1)]
+        return max(map(self, ends), default=0)
+
+
+class Channel:
+    """A Machine; times below are integer ns of scenario time, ``receive`` and ``transmit`` take seconds.
+
+    The queue drops the newcomer when it would hold more than ``queue_bytes`` (default: the bandwidth-delay
+    product of a round trip, at least 100 ms of the highest rate and 256 KiB), and drops its head when it has
+    waited ``hold_s`` for light.
+    """
+
+    def __init__(
+        self, timeline: LinkTimeline, *, queue_bytes: int | None = None, hold_s: float = DEFAULT_HOLD_S
+    ) -> None:
+        self.timeline = timeline
+        self.capacity = Capacity(timeline.edge_ns.tolist(), timeline.rate_bps.tolist())
+        self.delay = DelayCurve(timeline)
+        self.queue_bytes = default_queue_bytes(timeline) if queue_bytes is None else queue_bytes
+        self.counters = Counters()
+        self._hold_ns = round(hold_s * _NS)
+        self._run_start = array("q", timeline.erased_slot.tobytes())
+        self._run_count = array("q", timeline.erased_count.tobytes())
+        self._overlays: list[Overlay] = []
+        self._queue: deque[tuple[bytes, int]] = deque()  # datagram, when it arrived
+        self._queued_bytes = 0
+        self._head: tuple[int, int, int] | None = None  # start, end (ns) and end position of the queue's head
+        self._sent = 0  # position at which the last datagram ended
+        self._flight: deque[Delivery] = deque()
+        self._last_due_ns = 0
+        self._settled_ns = 0
+
+    def receive(self, datagram: bytes, now: float) -> None:
+        self.offer(datagram, round(now * _NS))
+
+    def transmit(self, now: float) -> list[bytes]:
+        return [delivery.datagram for delivery in self.due(round(now * _NS))]
+
+    def next_wakeup(self) -> float | None:
+        next_ns = self.next_ns()
+        return None if next_ns is None else next_ns / _NS
+
+    def offer(self, datagram: bytes, now_ns: int) -> bool:
+        """Queue a datagram that came at ``now_ns``; False if the full queue dropped it."""
+        self._settle(now_ns)
+        size = len(datagram)
+        self.counters.offered += 1
+        self.counters.offered_bytes += size
+        if self._queued_bytes + size > self.queue_bytes:
+            self.counters.refused += 1
+            return False
+        self._queue.append((datagram, now_ns))
+        self._queued_bytes += size
+        return True
+
+    def due(self, now_ns: int) -> list[Delivery]:
+        """All that has arrived by ``now_ns`` and was not erased, in order."""
+        self._settle(now_ns)
+        arrived: list[Delivery] = []
+        while self._flight and self._flight[0].due_ns <= now_ns:
+            delivery = self._flight.popleft()
+            if self._is_erased(delivery):
+                self.counters.erased += 1
+                self.counters.erased_bytes += len(delivery.datagram)
+            else:
+                self.counters.delivered += 1
+                self.counters.delivered_bytes += len(delivery.datagram)
+                arrived.append(delivery)
+        return arrived
+
+    def next_ns(self) -> int | None:
+        """When ``due`` has something to do next; None while empty."""
+        if self._flight:
+            return self._flight[0].due_ns
+        if not self._queue:
+            return None
+        arrived_ns = self._queue[0][1]
+        head = self._schedule_head()
+        if head is None or head[0] > arrived_ns + self._hold_ns:
+            return arrived_ns + self._hold_ns
+        return max(head[1] + self.delay(head[1]), self._last_due_ns)
+
+    @property
+    def drained(self) -> bool:
+        """Nothing waits and nothing flies."""
+        return not self._queue and not self._flight
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes waiting in front of the transmitter, or on their way through it."""
+        return self._queued_bytes
+
+    def impose(self, overlay: Overlay, now_ns: int) -> Overlay:
+        """Put a fault on the link; returns it as it takes effect: whole slots, none begun yet."""
+        self._settle(now_ns)
+        slot = self.timeline.slot_ns
+        start_ns = max(-(-overlay.start_ns // slot), max(now_ns, self._settled_ns) // slot + 1) * slot
+        if now_ns < 0:  # from a journal, before anything was played
+            start_ns = overlay.start_ns
+        end_ns = max(start_ns, -(-overlay.end_ns // slot) * slot)
+        effective = Overlay(start_ns, end_ns, overlay.rate_bps)
+        self._overlays.append(effective)
+        if overlay.rate_bps is not None:
+            self.capacity = self.capacity.capped(start_ns, end_ns, overlay.rate_bps)
+            self._head = None
+        return effective
+
+    def is_slot_erased(self, first_slot: int, last_slot: int) -> bool:
+        """Whether any slot from first to last (inclusive) is erased, by the timeline or by an overlay."""
+        run = bisect_right(self._run_start, last_slot) - 1
+        if run >= 0 and self._run_start[run] + self._run_count[run] > first_slot:
+            return True
+        slot = self.timeline.slot_ns
+        return any(
+            overlay.rate_bps is None
+            and overlay.start_ns < (last_slot + 1) * slot
+            and first_slot * slot < overlay.end_ns
+            for overlay in self._overlays
+        )
+
+    def erased_slots_until(self, time_ns: int) -> int:
+        """How many slots the timeline has asked to erase up to a time."""
+        runs = zip(self._run_start, self._run_count, strict=True)
+        slots = time_ns // self.timeline.slot_ns
+        return sum(min(count, slots - start) for start, count in takewhile(lambda run: run[0] < slots, runs))
+
+    def _settle(self, now_ns: int) -> None:
+        """Move what has left by ``now_ns`` from the queue into flight, and drop what has waited too long."""
+        self._settled_ns = max(self._settled_ns, now_ns)
+        while self._queue:
+            datagram, arrived_ns = self._queue[0]
+            head = self._schedule_head()
+            if head is None or head[0] > arrived_ns + self._hold_ns:
+                if arrived_ns + self._hold_ns > now_ns:
+                    return
+                self.counters.expired += 1
+            else:
+                start_ns, end_ns, self_end = head
+                if end_ns > now_ns:
+                    return
+                self._sent = self_end
+                self._last_due_ns = max(end_ns + self.delay(end_ns), self._last_due_ns)
+                self._flight.append(Delivery(datagram, arrived_ns, start_ns, end_ns, self._last_due_ns))
+            self._queue.popleft()
+            self._queued_bytes -= len(datagram)
+            self._head = None
+
+    def _schedule_head(self) -> tuple[int, int, int] | None:
+        """(start, end, end position) of the queue's head; None if it can never leave."""
+        if self._head is None:
+            datagram, arrived_ns = self._queue[0]
+            size = len(datagram) * BYTE
+            position = self.capacity.fit(max(self.capacity.position(arrived_ns), self._sent), size)
+            if position is None:
+                return None
+            end = position + size
+            self._head = (self.capacity.start(position), self.capacity.reach(end), end)
+        return self._head
+
+    def _is_erased(self, delivery: Delivery) -> bool:
+        """Law 10: up, light crosses the atmosphere as it leaves; down, as it arrives. The end is open."""
+        start_ns, end_ns = delivery.start_ns, delivery.end_ns
+        if self.timeline.direction is Direction.DOWN:
+            start_ns += self.delay(start_ns)
+            end_ns += self.delay(end_ns)
+        slot = self.timeline.slot_ns
+        return self.is_slot_erased(start_ns // slot, max(start_ns, end_ns - 1) // slot)
+
+
+def default_queue_bytes(timeline: LinkTimeline) -> int:
+    """The bandwidth-delay product of a round trip, at least 100 ms of the highest rate and 256 KiB."""
+    rate_bps = int(timeline.rate_bps.max())
+    round_trip_ns = 2 * DelayCurve(timeline).longest()
+    return max(_LEAST_QUEUE_BYTES, rate_bps * max(round_trip_ns, _NS // 10) // (8 * _NS))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,3 +100,82 @@ def _number(value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         raise TypeError(f"{value!r} is not a finite number")
     return float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A time in which two terminals could work together: in view, off the Sun, no known fault."""
+
+    station: str
+    satellite: str
+    start_s: float
+    end_s: float
+    max_elevation_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A sighting, or its rest, that the schedule gives to its two terminals."""
+
+    sighting: Sighting
+    slew_s: float  # both mounts turn from here to ``start_s``
+    start_s: float
+    end_s: float
+
+
+Slew = Callable[[str, Sighting | None, Sighting, float], float]
+"""Seconds that a terminal (by id) needs from one sighting, left at that time, to another; None: parked."""
+
+
+def assign(sightings: Iterable[Sighting], slew: Slew, shortest_s: float = 1.0) -> tuple[Contact, ...]:
+    """Who points at whom, when: greedy, no terminal twice at a time; sorted by start.
+
+    A contact is kept to the end of its sighting. Whenever two terminals that see each other are free, the
+    highest pass wins, then names. A mount that was idle turns before the sighting begins; one that comes from
+    another target turns when it is free. Contacts shorter than ``shortest_s`` aren't made.
+    """
+    waiting = sorted(sightings, key=lambda s: (s.start_s, -s.max_elevation_deg, s.station, s.satellite))
+    last: dict[str, Contact] = {}
+    contacts: list[Contact] = []
+    now = -math.inf
+    while waiting:
+        now = max(now, waiting[0].start_s)
+        open_now = [each for each in waiting if each.start_s <= now and _free(each, last, now)]
+        if not open_now:
+            now = _next_event(waiting, last, now)
+        else:
+            best = min(open_now, key=lambda s: (-s.max_elevation_deg, s.station, s.satellite, s.start_s))
+            waiting.remove(best)
+            contact = _contact(best, last, slew)
+            if contact.end_s - contact.start_s >= shortest_s:
+                contacts.append(contact)
+                last[best.station] = last[best.satellite] = contact
+        waiting = [each for each in waiting if each.end_s - max(now, each.start_s) >= shortest_s]
+    return tuple(sorted(contacts, key=lambda c: (c.start_s, c.sighting.station, c.sighting.satellite)))
+
+
+def _free(sighting: Sighting, last: dict[str, Contact], now: float) -> bool:
+    ends = (last[name].end_s for name in (sighting.station, sighting.satellite) if name in last)
+    return all(end_s <= now for end_s in ends)
+
+
+def _next_event(waiting: list[Sighting], last: dict[str, Contact], now: float) -> float:
+    """The next time at which a sighting begins or a terminal becomes free."""
+    starts = (each.start_s for each in waiting if each.start_s > now)
+    ends = (contact.end_s for contact in last.values() if contact.end_s > now)
+    return min(min(starts, default=math.inf), min(ends, default=math.inf))
+
+
+def _contact(sighting: Sighting, last: dict[str, Contact], slew: Slew) -> Contact:
+    """The sighting from the moment on which both mounts can have reached it."""
+    start_s = sighting.start_s
+    longest_s = 0.0
+    for name in (sighting.station, sighting.satellite):
+        before = last.get(name)
+        if before is None:
+            turn_s = slew(name, None, sighting, sighting.start_s)
+        else:
+            turn_s = slew(name, before.sighting, sighting, before.end_s)
+            start_s = max(start_s, before.end_s + turn_s)
+        longest_s = max(longest_s, turn_s)
+    return Contact(sighting, start_s - longest_s, start_s, max(start_s, sighting.end_s))

@@ -1,0 +1,1 @@
+"""The command line: composition of all rooms. Nothing imports this package."""

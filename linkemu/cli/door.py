@@ -1,0 +1,75 @@
+"""The error door: whatever goes wrong below leaves here as one line on stderr and an exit code.
+
+0 done; 1 failed; 2 bad input (a wrong option, file, unit or key); 130 interrupted. No traceback ever reaches
+a user, unless LINKEMU_DEBUG is set. No command catches errors on its own account only to print them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from linkemu.errors import LinkemuError
+
+FAILED = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+class Door(TyperGroup):
+    """The group of all commands; ``invoke`` is the one place where errors become exit codes."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().make_context(*args, **extra)
+        except typer.TyperException as error:
+            _leave(getattr(error, "ctx", None), error)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
+        except BaseException as error:
+            _leave(ctx, error)
+
+
+def _leave(ctx: Any, error: BaseException) -> NoReturn:
+    if os.environ.get("LINKEMU_DEBUG"):
+        raise error
+    match error:
+        case SystemExit() | GeneratorExit():
+            raise error
+        case KeyboardInterrupt():
+            raise typer.Exit(INTERRUPTED) from None
+        case BrokenPipeError():
+            _mute_stdout()
+            raise typer.Exit(FAILED) from None
+        case LinkemuError():
+            _say(str(error))
+            raise typer.Exit(error.exit_code) from None
+        case typer.TyperException() if type(error).__name__ == "NoArgsIsHelpError":
+            raise typer.Exit(BAD_INPUT) from None  # the help is printed already
+        case typer.TyperException():
+            used = getattr(error, "ctx", None) or ctx
+            path = used.command_path if used is not None else "linkemu"
+            _say(f"{error.format_message().rstrip('.')} (try: {path} --help)")
+            raise typer.Exit(BAD_INPUT) from None
+        case _:
+            _say(f"unexpected {type(error).__name__}: {error} (a bug; LINKEMU_DEBUG=1 shows where)")
+            raise typer.Exit(FAILED) from None
+
+
+def _say(problem: str) -> None:
+    line = " ".join(problem.split())
+    typer.echo(f"linkemu: {line}", err=True)
+
+
+def _mute_stdout() -> None:
+    """The reader has gone (``| head``): let the interpreter's last flush go nowhere."""
+    sys.stdout.flush = lambda: None  # type: ignore[method-assign]
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

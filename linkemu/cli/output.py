@@ -1,0 +1,52 @@
+"""Where words go: results to stdout, everything else to stderr.
+
+With --json stdout holds one JSON document and nothing else, so that a pipe can trust it. Times are ISO 8601
+UTC with microseconds and Z.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
+
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable: one JSON document on stdout.")]
+
+
+def document(data: object) -> None:
+    """Write one JSON document to stdout. Not-a-number is a mistake of ours, and an error."""
+    json.dump(data, sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def console() -> Console:
+    """For results."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def notices() -> Console:
+    """For warnings and progress: stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        typer.echo(f"linkemu: warning: {warning}", err=True)
+
+
+def iso(moment: datetime) -> str:
+    """ "2024-05-10T18:50:36.123456Z" of an aware UTC datetime."""
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

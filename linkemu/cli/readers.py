@@ -1,0 +1,101 @@
+"""Readers of arguments: text of the command line to numbers, each with its range.
+
+Pure. Whatever is wrong becomes an InputError that names the option, so that one line tells all. Quantities
+with units are read by linkemu.units; here are the plain numbers, whose unit stands in the help.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from linkemu import units
+from linkemu.errors import InputError
+
+LONGEST_SEARCH_H = 24.0 * 366
+
+
+def latitude(text: str) -> float:
+    return _within("--lat", text, -90.0, 90.0, "a latitude in degrees")
+
+
+def longitude(text: str) -> float:
+    return _within("--lon", text, -360.0, 360.0, "a longitude in degrees")
+
+
+def altitude(text: str) -> float:
+    return _within("--alt", text, -1000.0, 100_000.0, "an altitude in metres")
+
+
+def mask(text: str) -> float:
+    return _within("--mask", text, -5.0, 89.9, "an elevation in degrees")
+
+
+def hours(text: str) -> float:
+    value = _within("--hours", text, 0.0, LONGEST_SEARCH_H, "a number of hours")
+    if value == 0.0:
+        raise InputError("--hours", "0 hours hold no pass, expected a number of hours above 0")
+    return value
+
+
+def rate(text: str) -> float:
+    value = _within("--rate", text, 0.0, 1e6, "a factor, scenario seconds in a second")
+    if value == 0.0:
+        raise InputError("--rate", "at rate 0 nothing would ever happen, expected a factor above 0")
+    return value
+
+
+def priority(text: str) -> int:
+    value = _within("--priority", text, 0, 255, "a whole number, 0 first")
+    if not value.is_integer():
+        raise InputError("--priority", f"{text!r} is not a whole number")
+    return int(value)
+
+
+def timeout(text: str) -> float:
+    return _within("--timeout", text, 0.0, 1e7, "a number of seconds")
+
+
+def size(text: str) -> int:
+    """Bytes, from a quantity such as "64 MiB"."""
+    value = units.size_bytes(text, "--size")
+    if value <= 0:
+        raise InputError("--size", f"{text!r} is no file, expected at least 1 B")
+    return value
+
+
+def instant(text: str) -> datetime:
+    """An aware UTC datetime from ISO 8601; a time without zone is UTC, another zone is an error."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise InputError(
+            "--start", f"{text!r} is not a time, expected UTC such as 2024-05-10T18:50:00Z"
+        ) from None
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    if moment.utcoffset():
+        raise InputError("--start", f"{text!r} is not UTC, write it with Z")
+    return moment.astimezone(UTC)
+
+
+def one_of(option: str, *choices: str) -> Callable[[str], str]:
+    """A reader of one of ``choices``."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise InputError(option, f"{text!r} is not one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def _within(option: str, text: str, lowest: float, highest: float, what: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise InputError(option, f"{text!r} is not a number, expected {what}") from None
+    if not (math.isfinite(value) and lowest <= value <= highest):
+        raise InputError(option, f"{text} is out of range, expected {what} from {lowest:g} to {highest:g}")
+    return value

@@ -1,0 +1,79 @@
+"""The error door: one line on stderr and the right exit code, whatever happens inside."""
+
+from __future__ import annotations
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from linkemu.cli.door import Door
+from linkemu.cli.main import app
+from linkemu.errors import InputError, ResourceError, TimelineError
+
+runner = CliRunner()
+
+
+def ended(problem: BaseException):
+    broken = typer.Typer(cls=Door, pretty_exceptions_enable=False)
+
+    @broken.callback()
+    def top() -> None:
+        """A group."""
+
+    @broken.command()
+    def work() -> None:
+        raise problem
+
+    return runner.invoke(broken, ["work"])
+
+
+@pytest.mark.parametrize(
+    ("problem", "code", "said"),
+    [
+        (InputError("--lat", "95 is out of range"), 2, "linkemu: --lat: 95 is out of range"),
+        (TimelineError("x.sky: not a sky file"), 1, "linkemu: x.sky: not a sky file"),
+        (ResourceError("port 80", "in use"), 1, "linkemu: port 80: in use"),
+        (ResourceError("a", "two\nlines"), 1, "linkemu: a: two lines"),
+        (
+            ZeroDivisionError("oh"),
+            1,
+            "linkemu: unexpected ZeroDivisionError: oh (a bug; LINKEMU_DEBUG=1 shows where)",
+        ),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_an_error_becomes_one_line_and_a_code(problem, code, said, monkeypatch):
+    monkeypatch.delenv("LINKEMU_DEBUG", raising=False)
+    result = ended(problem)
+    assert result.exit_code == code
+    assert result.stderr.strip() == said
+    assert result.stdout == ""
+
+
+def test_debug_shows_the_traceback(monkeypatch):
+    monkeypatch.setenv("LINKEMU_DEBUG", "1")
+    problem = InputError("a", "b")
+    assert ended(problem).exception is problem
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["--nonsense"],
+        ["nonsense"],
+        ["passes", "--nonsense"],
+        ["passes", "--lat"],
+        ["passes", "a", "b"],
+        ["put"],
+        ["run"],
+        ["forecast"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_is_one_line_and_2(line):
+    result = runner.invoke(app, line)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert result.stderr.startswith("linkemu: ")

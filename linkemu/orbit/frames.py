@@ -24,7 +24,6 @@ from linkemu.orbit.element_set import DAY_S, julian
 
 Floats = NDArray[np.float64]
 
-EARTH_RATE_RADPS = 7.292115e-5  # WGS84 nominal mean angular velocity (NGA.STND.0036, table 3.1)
 _ARCSECOND = math.pi / 648000.0
 _J2000 = 2451545.0
 _MARGIN_S = 2 * DAY_S

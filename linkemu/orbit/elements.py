@@ -5,6 +5,7 @@ The format is told by the content, never by the name of the file. Formats themse
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from datetime import datetime
 from difflib import get_close_matches
@@ -53,12 +54,13 @@ def select(
     norad: int | str | None = None,
     at: datetime | None = None,
 ) -> Elements:
-    """The one object of that name (case ignored) or catalogue number, or both.
+    """The one object of that name (case ignored) or catalogue number (alpha-5 too), or both.
 
     Of several sets of one object, the one whose epoch is nearest to ``at``, or the newest without it.
     Raises ElementsError if there is none, with near names, or if the name fits several objects.
     """
-    found = [one for one in sets if _fits(one, name, norad)]
+    number = None if norad is None else _decimal(str(norad).strip())
+    found = [one for one in sets if _fits(one, name, number)]
     files = ", ".join(sorted({one.source.partition(":")[0] for one in sets})) or "elements"
     if not found:
         raise ElementsError(files, None, _absence(sets, name, norad))
@@ -71,9 +73,25 @@ def select(
     return min(found, key=lambda one: abs(one.age_days(at)))
 
 
-def _fits(one: Elements, name: str | None, norad: int | str | None) -> bool:
+def nearest(sets: Sequence[Elements], at: datetime) -> list[Elements]:
+    """One set of each object, in order of the file: the one whose epoch is nearest to ``at``."""
+    best: dict[str, Elements] = {}
+    for one in sets:
+        known = best.get(one.norad_id)
+        if known is None or abs(one.age_days(at)) < abs(known.age_days(at)):
+            best[one.norad_id] = one
+    return list(best.values())
+
+
+def _fits(one: Elements, name: str | None, number: str | None) -> bool:
     named = name is None or one.name.casefold() == name.strip().casefold()
-    return named and (norad is None or one.norad_id == (str(norad).strip().lstrip("0") or "0"))
+    return named and (number is None or one.norad_id == number)
+
+
+def _decimal(norad: str) -> str:
+    """A catalogue number without leading zeros, and alpha-5 as the number it stands for."""
+    alpha_5 = len(norad) == 5 and norad[0] in string.ascii_uppercase and norad[1:].isdecimal()
+    return tle.catalogue_number(norad) if alpha_5 else norad.lstrip("0") or "0"
 
 
 def _absence(sets: Sequence[Elements], name: str | None, norad: int | str | None) -> str:

@@ -53,6 +53,15 @@ def checksum(line: str) -> int:
     return sum(int(c) if c.isdecimal() else c == "-" for c in line[: _WIDTH - 1]) % 10
 
 
+def catalogue_number(field: str) -> str:
+    """Five columns to a decimal number as text; A0000 is 100000, and I and O are not used."""
+    letter = field[0]
+    if not letter.isalpha():
+        return str(int(field))
+    tens = ord(letter) - ord("A") + 10 - (letter > "I") - (letter > "O")
+    return str(tens * 10000 + int(_number(field[1:])))
+
+
 def _triples(text: str, file: str) -> Iterator[tuple[str, Line, Line]]:
     name: Line | None = None
     first: Line | None = None
@@ -93,7 +102,7 @@ def _elements(name: str, first: Line, second: Line, file: str) -> Elements:
     problem = refusal(satrec, epoch)
     if problem:
         raise ElementsError(file, number, f"SGP4 refuses these elements: {problem}")
-    norad_id = _norad_id(line_1[2:7])
+    norad_id = catalogue_number(line_1[2:7])
     return Elements(name or f"NORAD {norad_id}", norad_id, epoch, satrec, f"{file}:{number}")
 
 
@@ -136,12 +145,3 @@ def _epoch(line_1: str, number: int, file: str) -> datetime:
         raise ElementsError(file, number, f"column 21: day {day:g} is not in a year")
     january = datetime(year + (1900 if year >= 57 else 2000), 1, 1, tzinfo=UTC)
     return january + timedelta(days=day - 1)
-
-
-def _norad_id(field: str) -> str:
-    """Five columns to a decimal number as text; A0000 is 100000, and I and O are not used."""
-    letter = field[0]
-    if not letter.isalpha():
-        return str(int(field))
-    tens = ord(letter) - ord("A") + 10 - (letter > "I") - (letter > "O")
-    return str(tens * 10000 + int(_number(field[1:])))

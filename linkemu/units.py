@@ -97,6 +97,12 @@ PHOTONS = Dimension(
 _LONG = ((86400, 3600, ("d", "h")), (3600, 60, ("h", "min")), (60, 1, ("min", "s")))  # largest first
 _FINE = (("", 1.0), ("m", 1e3), ("µ", 1e6), ("n", 1e9))
 _LEVELS = {"dBm": -30.0, "dBW": 0.0}  # logarithmic units of power, relative to 1 W in dB
+_ALL_UNITS = set(_LEVELS).union(
+    *(
+        kind.units
+        for kind in (RATE, SIZE, DURATION, DEGREES, ANGULAR_RATE, LENGTH, SPEED, POWER, LOSS, PHOTONS)
+    )
+)
 _BITS_OR_BYTES = re.compile(r"([kKMGT]?)i?(?:[bB]/s|[bB]ps|[bB])")
 
 
@@ -202,16 +208,19 @@ def _split(text: str, dimension: Dimension, where: str) -> tuple[Decimal, str]:
 
 
 def _wrong_unit(unit: str, dimension: Dimension) -> str:
-    """Say what is wrong with a unit: bits or bytes left open, a slip of the pen, or another dimension."""
-    if dimension in (RATE, SIZE) and (open_unit := _BITS_OR_BYTES.fullmatch(unit)):
-        prefix = open_unit[1].replace("K", "k")
+    """Say what is wrong with a unit: of another dimension, bits or bytes left open, or a slip of the pen."""
+    measure = dimension.name.split(" ", 1)[1]
+    if unit in _ALL_UNITS:
+        return f"{_shown(unit)} is no unit of {measure}, {_expected(dimension)}"
+    if dimension in (RATE, SIZE) and (left_open := _BITS_OR_BYTES.fullmatch(unit)):
+        prefix = left_open[1].replace("K", "k")
         per = "/s" if dimension is RATE else ""
         return f"bits or bytes? write {prefix}bit{per} or {prefix}B{per}"
     folded = {known.lower(): known for known in reversed(list(dimension.units))}
     near = difflib.get_close_matches(unit.lower(), folded, n=1, cutoff=0.75)
     if near:
         return f'unknown unit {_shown(unit)}, did you mean "{folded[near[0]]}"?'
-    return f"{_shown(unit)} is no unit of {dimension.name.split(' ', 1)[1]}, {_expected(dimension)}"
+    return f"{_shown(unit)} is no unit of {measure}, {_expected(dimension)}"
 
 
 def _expected(dimension: Dimension) -> str:

@@ -1,8 +1,8 @@
 """Clouds over a station: the times at which every line of sight from it is blocked.
 
 Scripted clouds are given; drawn ones are where a Gaussian field in time stays below a threshold. A station
-has one sky, the same for each satellite over it. The field is a stateless function of (seed, station, UTC), so
-any span can be had alone and another start of the scenario meets the same clouds. No optics here.
+has one sky, the same for each satellite over it. The field is a stateless function of (seed, station, UTC):
+any span can be had alone, and another start of the scenario meets the same clouds. No optics here.
 """
 
 from __future__ import annotations

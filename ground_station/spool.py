@@ -1,0 +1,322 @@
+"""The spool: files in custody on disk. Accepted means durable; what a crash leaves half done is swept away.
+
+    spool/journal          records of custody.Ledger, journalled before they count
+    spool/<id>.manifest    a file's manifest, as linkemu.transfer encodes it
+    spool/<id>.content     bytes of a put, until the satellite has verified them
+    spool/<id>.part        bytes of a get that is under way
+    spool/<id>.fetched     a downloaded file whose SHA-256 was right
+    spool/*.draft, *.tmp   never outlive a restart
+
+All changes go through one lock, in order. No links and no HTTP here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+from ground_station import custody
+from ground_station.custody import Action, Entry, Ledger, Record, State
+from ground_station.incoming import PIECE_BYTES, Incoming, NameTakenError
+from linkemu.disk import Buffer, Disk, store
+from linkemu.errors import FormatError, IntegrityError, ResourceError
+from linkemu.journal import Journal
+from linkemu.transfer.manifest import CHUNK_BYTES, Builder, Manifest, chunk_id_of
+
+_COMPACT_BYTES = 1 << 20
+
+
+class Spool:
+    """Custody entries of one station and their bytes."""
+
+    def __init__(self, disk: Disk, root: Path, chunk_bytes: int = CHUNK_BYTES) -> None:
+        self.disk = disk
+        self.ledger = Ledger()
+        self._root = root / "spool"
+        self._chunk_bytes = chunk_bytes
+        self._journal = Journal(disk, self._root / "journal")
+        self._manifests: dict[str, Manifest] = {}
+        self._lock = asyncio.Lock()
+        self._drafts = 0
+        self._compact_at = _COMPACT_BYTES
+
+    @classmethod
+    async def open(cls, disk: Disk, root: Path, chunk_bytes: int = CHUNK_BYTES) -> Spool:
+        """Go on where the last life of the station ended."""
+        spool = cls(disk, root, chunk_bytes)
+        await disk.make_directory(spool._root)
+        await disk.sync(root)
+        spool._journal = await Journal.open(disk, spool._root / "journal")
+        for data in spool._journal.records:
+            spool.ledger.apply(custody.decode(data))
+        await spool._sweep()
+        for entry in spool.ledger:
+            await spool._reopen(entry)
+        await spool._compact_if_long()
+        return spool
+
+    def manifest(self, entry: Entry) -> Manifest | None:
+        """The manifest of an entry that hasn't ended; None for a get that nobody has offered yet."""
+        return self._manifests.get(entry.id)
+
+    def path(self, entry: Entry, kind: str) -> Path:
+        return self._root / f"{entry.id}.{kind}"
+
+    # Putting
+
+    def incoming(self, satellite: str, name: str, priority: int) -> Incoming:
+        """A file that is coming in at the door; nothing of it counts before ``accept``."""
+        self._drafts += 1
+        draft = self._root / f"{self._drafts}.draft"
+        return Incoming(self.disk, draft, satellite, name, priority, Builder(name, self._chunk_bytes))
+
+    async def accept(self, incoming: Incoming, manifest: Manifest, now: float) -> Entry:
+        """Take custody of what ``incoming.finish`` described: all of it is durable when this returns.
+
+        Raises:
+            NameTakenError: the name is in custody with another content.
+            ResourceError: the disk refuses. In both cases ``incoming.abandon``; nothing is in custody.
+        """
+        await self.disk.sync(incoming.path)
+        async with self._lock:
+            known = self.ledger.find("put", incoming.satellite, incoming.name)
+            if known is not None and known.state != "failed":
+                if known.file_id != manifest.file_id:
+                    raise NameTakenError(known)
+                await self.disk.remove(incoming.path)
+                return known
+            first = custody.opened("put", incoming.satellite, incoming.name, incoming.priority, now)
+            entry = str(first["id"])
+            await self.disk.replace(incoming.path, self._root / f"{entry}.content")
+            await store(self.disk, self._root / f"{entry}.manifest", manifest.encoded)
+            await self._write(first, _description(entry, manifest))
+            self._manifests[entry] = manifest
+            return self.ledger.entries[entry]
+
+    async def chunk(self, entry: Entry, index: int) -> bytes:
+        """Chunk ``index`` of a put, as it lies in the spool.
+
+        Raises:
+            IntegrityError: it is not what was accepted.
+        """
+        manifest = self._manifests[entry.id]
+        try:
+            data = await self.disk.read(
+                self.path(entry, "content"), manifest.offset(index), manifest.length(index)
+            )
+        except FileNotFoundError as error:
+            raise IntegrityError(f"{entry.id}: its content is gone from the spool") from error
+        if chunk_id_of(data) != manifest.chunks[index]:
+            raise IntegrityError(f"{entry.id}: chunk {index} changed in the spool after it was accepted")
+        return data
+
+    # Getting
+
+    async def request(self, satellite: str, name: str, priority: int, now: float) -> Entry:
+        """Custody of a download; an earlier one that has ended gives way, with its file."""
+        async with self._lock:
+            known = self.ledger.find("get", satellite, name)
+            if known is not None and not known.ended:
+                return known
+            first = custody.opened("get", satellite, name, priority, now)
+            await self._write(first)
+            entry = self.ledger.entries[str(first["id"])]
+            await self.disk.remove(self.path(entry, "fetched"))
+            return entry
+
+    async def describe(self, entry: Entry, manifest: Manifest, now: float) -> None:
+        """The satellite has offered the file. What is held of another content under this name is dropped."""
+        async with self._lock:
+            if entry.file_id == manifest.file_id and entry.state == "receiving":
+                return
+            await self.disk.remove(self.path(entry, "part"))
+            await self.disk.write(self.path(entry, "part"), b"")
+            await store(self.disk, self.path(entry, "manifest"), manifest.encoded)
+            records = [_description(entry.id, manifest)]
+            if entry.state == "requested":
+                records.append(custody.reached(entry.id, "receiving", now))
+            await self._write(*records)
+            self._manifests[entry.id] = manifest
+
+    async def land(self, chunks: Iterable[tuple[Entry, int, Buffer]]) -> None:
+        """Chunks of downloads, whole and checked: durable when this returns."""
+        async with self._lock:
+            held: dict[str, list[int]] = {}
+            for entry, index, data in chunks:
+                manifest = self._manifests.get(entry.id)
+                if manifest is None:
+                    continue  # given up meanwhile
+                await self.disk.write(self.path(entry, "part"), data, manifest.offset(index))
+                held.setdefault(entry.id, []).append(index)
+            for name in held:
+                await self.disk.sync(self._root / f"{name}.part")
+            await self._write(*(custody.holds(name, indices) for name, indices in held.items()))
+
+    async def pieces(self, entry: Entry, kind: str) -> AsyncIterator[bytes]:
+        """The bytes of a file, in order."""
+        offset = 0
+        while piece := await self.disk.read(self.path(entry, kind), offset, PIECE_BYTES):
+            yield piece
+            offset += len(piece)
+
+    async def digest(self, entry: Entry) -> bytes:
+        """SHA-256 of a download as it lies on the disk."""
+        sha256 = hashlib.sha256()
+        async for piece in self.pieces(entry, "part"):
+            sha256.update(piece)
+        return sha256.digest()
+
+    async def damaged(self, entry: Entry) -> list[int]:
+        """Chunks of a download that are not on the disk as they came; they no longer count as held."""
+        manifest = self._manifests[entry.id]
+        bad = list[int]()
+        for index, chunk in enumerate(manifest.chunks):
+            data = await self.disk.read(
+                self.path(entry, "part"), manifest.offset(index), manifest.length(index)
+            )
+            if chunk_id_of(data) != chunk:
+                bad.append(index)
+        if bad:
+            await self.lose(entry, bad)
+        return bad
+
+    async def finish(self, entry: Entry, now: float) -> None:
+        """A download whose SHA-256 was right: give it its name."""
+        async with self._lock:
+            await self.disk.sync(self.path(entry, "part"))
+            await self._write(custody.reached(entry.id, "verified", now))
+            await self._name_fetched(entry)
+            await self._tidy(entry)
+
+    # Both
+
+    async def hold(self, chunks: Iterable[tuple[Entry, int]]) -> None:
+        """Chunks of puts that the satellite stated durable: journalled when this returns."""
+        held: dict[str, list[int]] = {}
+        for entry, index in chunks:
+            held.setdefault(entry.id, []).append(index)
+        async with self._lock:
+            await self._write(*(custody.holds(name, indices) for name, indices in held.items()))
+
+    async def lose(self, entry: Entry, indices: list[int]) -> None:
+        """Chunks that count as held no more."""
+        async with self._lock:
+            await self._write(custody.lost(entry.id, indices))
+
+    async def reach(self, entry: Entry, state: State, now: float, problem: str | None = None) -> bool:
+        """Step to ``state``, and clear away what is not needed in it; False if that is no step from here."""
+        async with self._lock:
+            if state not in custody.STEPS[entry.state]:
+                return False
+            await self._write(custody.reached(entry.id, state, now, problem))
+            if entry.ended:
+                await self._tidy(entry)
+            return True
+
+    async def fail(
+        self, action: Action, satellite: str, name: str, priority: int, now: float, problem: str
+    ) -> Entry:
+        """Custody of something that never could be taken on, so that its address says why."""
+        async with self._lock:
+            first = custody.opened(action, satellite, name, priority, now)
+            entry = str(first["id"])
+            await self._write(first, custody.reached(entry, "failed", now, problem))
+            return self.ledger.entries[entry]
+
+    async def drop(self, entry: Entry) -> None:
+        """Give up custody, with the bytes."""
+        async with self._lock:
+            await self._write(custody.dropped(entry.id))
+            await self._tidy(entry)
+            await self.disk.remove(self.path(entry, "fetched"))
+
+    async def _write(self, *records: Record) -> None:
+        """Journal, then apply. On ResourceError neither has happened."""
+        if not records:
+            return
+        record = custody.together(*records)
+        await self._journal.append(custody.encode(record))
+        self.ledger.apply(record)
+
+    async def _tidy(self, entry: Entry) -> None:
+        """Remove the bytes of an entry that has ended; the journal says so already."""
+        self._manifests.pop(entry.id, None)
+        for kind in ("content", "part", "manifest"):
+            await self.disk.remove(self.path(entry, kind))
+        await self._compact_if_long()
+
+    async def _compact_if_long(self) -> None:
+        if self._journal.size < self._compact_at:
+            return
+        try:
+            await self._journal.rewrite(custody.encode(record) for record in self.ledger.snapshot())
+            self._compact_at = 2 * self._journal.size + _COMPACT_BYTES
+        except ResourceError:
+            self._compact_at *= 2  # no room for a second journal now; the long one is as good
+
+    async def _name_fetched(self, entry: Entry) -> None:
+        await self.disk.replace(self.path(entry, "part"), self.path(entry, "fetched"))
+        await self.disk.sync(self._root)
+
+    async def _reopen(self, entry: Entry) -> None:
+        """Take up an entry as a crash has left it."""
+        part = await self.disk.size(self.path(entry, "part"))
+        if entry.action == "get" and entry.state == "verified" and part is not None:
+            await self._name_fetched(entry)
+        if entry.ended or entry.file_id is None:
+            return
+        manifest = await self._load_manifest(entry)
+        if manifest is not None:
+            self._manifests[entry.id] = manifest
+            if entry.action == "get" and part is None:
+                await self.disk.write(self.path(entry, "part"), b"")
+        elif entry.action == "get":
+            await self._write(custody.reached(entry.id, "requested", entry.times["requested"]))
+        else:
+            problem = "its content in the spool is gone or damaged"
+            await self._write(custody.reached(entry.id, "failed", max(entry.times.values()), problem))
+
+    async def _load_manifest(self, entry: Entry) -> Manifest | None:
+        """The manifest as stored, or for a put as its content gives it; None if neither is the entry's."""
+        try:
+            manifest = Manifest.decode(await self.disk.read(self.path(entry, "manifest")))
+        except (FileNotFoundError, FormatError):
+            manifest = None
+        if entry.action == "put" and (manifest is None or manifest.file_id != entry.file_id):
+            manifest = await self._rebuild_manifest(entry)
+        return manifest if manifest is not None and manifest.file_id == entry.file_id else None
+
+    async def _rebuild_manifest(self, entry: Entry) -> Manifest | None:
+        builder = Builder(entry.name, entry.chunk_bytes or self._chunk_bytes)
+        try:
+            async for piece in self.pieces(entry, "content"):
+                builder.add(piece)
+        except FileNotFoundError:
+            return None
+        return builder.finish()
+
+    async def _sweep(self) -> None:
+        """Remove every file that no entry of the ledger needs."""
+        wanted = {"journal"}
+        for entry in self.ledger:
+            wanted |= {f"{entry.id}.{kind}" for kind in _needed(entry)}
+        for name in await self.disk.names(self._root):
+            if name not in wanted:
+                await self.disk.remove(self._root / name)
+
+
+def _description(entry: str, manifest: Manifest) -> Record:
+    return custody.described(
+        entry, manifest.size, manifest.sha256.hex(), manifest.chunk_bytes, manifest.file_id
+    )
+
+
+def _needed(entry: Entry) -> tuple[str, ...]:
+    """Kinds of files that an entry has on disk."""
+    if entry.action == "put":
+        return () if entry.ended else ("content", "manifest")
+    if entry.ended:
+        return ("fetched", "part") if entry.state == "verified" else ()
+    return ("part", "manifest") if entry.file_id is not None else ()

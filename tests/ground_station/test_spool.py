@@ -1,0 +1,227 @@
+"""The spool on a disk that fails: accepted is durable, and nothing acknowledged is forgotten."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from ground_station.custody import Entry
+from ground_station.incoming import NameTakenError
+from ground_station.spool import Spool
+from linkemu.errors import IntegrityError, ResourceError
+from linkemu.transfer.manifest import Manifest
+from tests.simulated_disk import PowerCut, SimulatedDisk
+
+ROOT = Path("/station")
+CONTENT = bytes(range(256)) * 20  # five chunks of 1000 and one of 120
+CHUNK = 1000
+
+
+async def reopened(disk: SimulatedDisk) -> Spool:
+    return await Spool.open(disk, ROOT, CHUNK)
+
+
+async def put(spool: Spool, name: str = "a", content: bytes = CONTENT, now: float = 1.0) -> Entry:
+    incoming = spool.incoming("iss", name, 3)
+    await incoming.write(content)
+    return await spool.accept(incoming, await incoming.finish(), now)
+
+
+async def test_an_accepted_file_is_there_after_a_power_cut() -> None:
+    disk = SimulatedDisk()
+    await put(await reopened(disk))
+    disk.reboot()
+    spool = await reopened(disk)
+    (entry,) = spool.ledger
+    assert (entry.satellite, entry.name, entry.priority, entry.state) == ("iss", "a", 3, "spooled")
+    assert entry.times == {"spooled": 1.0}
+    assert spool.manifest(entry) == Manifest.of("a", CONTENT, CHUNK)
+    assert b"".join([await spool.chunk(entry, index) for index in range(6)]) == CONTENT
+
+
+async def test_the_same_content_again_is_the_same_custody_and_another_is_refused() -> None:
+    disk = SimulatedDisk()
+    spool = await reopened(disk)
+    entry = await put(spool)
+    assert await put(spool, now=2.0) is entry
+    incoming = spool.incoming("iss", "a", 0)
+    await incoming.write(b"other")
+    with pytest.raises(NameTakenError) as refusal:
+        await spool.accept(incoming, await incoming.finish(), 2.0)
+    assert refusal.value.entry is entry
+    await incoming.abandon()
+    assert len(await disk.names(ROOT / "spool")) == 3
+
+
+async def test_a_put_goes_its_way_and_its_bytes_go_when_verified() -> None:
+    disk = SimulatedDisk()
+    spool = await reopened(disk)
+    entry = await put(spool)
+    assert await spool.reach(entry, "sending", 2.0)
+    await spool.hold([(entry, 0), (entry, 5)])
+    assert entry.done_bytes == 1120
+    spool = await reopened(disk)
+    (entry,) = spool.ledger
+    assert (entry.state, entry.held) == ("sending", {0, 5})
+    await spool.lose(entry, [0])
+    assert entry.held == {5}
+    assert await spool.reach(entry, "in orbit", 3.0)
+    assert await spool.reach(entry, "verified", 4.0)
+    assert not await spool.reach(entry, "sending", 5.0)
+    assert await disk.names(ROOT / "spool") == ["journal"]
+    (entry,) = (await reopened(disk)).ledger
+    assert entry.times == {"spooled": 1.0, "sending": 2.0, "in orbit": 3.0, "verified": 4.0}
+    assert entry.done_bytes == len(CONTENT)
+
+
+async def test_content_changed_in_the_spool_is_told() -> None:
+    disk = SimulatedDisk()
+    spool = await reopened(disk)
+    entry = await put(spool)
+    disk.damage(spool.path(entry, "content"), 1500)
+    assert await spool.chunk(entry, 0) == CONTENT[:1000]
+    with pytest.raises(IntegrityError, match="chunk 1 changed"):
+        await spool.chunk(entry, 1)
+
+
+async def test_a_damaged_manifest_is_rebuilt_from_the_content_and_a_damaged_content_fails() -> None:
+    disk = SimulatedDisk()
+    entry = await put(await reopened(disk))
+    disk.damage(ROOT / "spool" / f"{entry.id}.manifest", 60)
+    spool = await reopened(disk)
+    (entry,) = spool.ledger
+    assert spool.manifest(entry) == Manifest.of("a", CONTENT, CHUNK)
+    disk.damage(ROOT / "spool" / f"{entry.id}.manifest", 61)
+    disk.damage(ROOT / "spool" / f"{entry.id}.content", 60)
+    (entry,) = (await reopened(disk)).ledger
+    assert (entry.state, entry.problem) == ("failed", "its content in the spool is gone or damaged")
+
+
+async def test_full_disk_takes_nothing_and_loses_nothing() -> None:
+    disk = SimulatedDisk()
+    spool = await reopened(disk)
+    await put(spool)
+    disk.capacity = 12_000
+    incoming = spool.incoming("iss", "big", 0)
+    with pytest.raises(ResourceError, match="no space left"):
+        await incoming.write(bytes(3 << 20))
+    await incoming.abandon()
+    assert [entry.name for entry in spool.ledger] == ["a"]
+    assert await put(spool, "small", b"fits")
+    disk.reboot()
+    assert [entry.name for entry in (await reopened(disk)).ledger] == ["a", "small"]
+
+
+async def test_an_unwritable_spool_refuses_in_one_line() -> None:
+    disk = SimulatedDisk()
+    await reopened(disk)
+    disk.read_only = True
+    with pytest.raises(ResourceError, match="permission denied"):
+        await reopened(disk)
+
+
+async def land(spool: Spool, entry: Entry, *indices: int) -> None:
+    await spool.land((entry, index, CONTENT[index * CHUNK : (index + 1) * CHUNK]) for index in indices)
+
+
+async def test_a_download_lands_in_any_order_over_restarts() -> None:
+    disk = SimulatedDisk()
+    spool = await reopened(disk)
+    manifest = Manifest.of("a", CONTENT, CHUNK)
+    entry = await spool.request("iss", "a", 0, 1.0)
+    await spool.describe(entry, manifest, 2.0)
+    await land(spool, entry, 4, 1)
+    disk.reboot()
+    spool = await reopened(disk)
+    (entry,) = spool.ledger
+    assert (entry.state, entry.held) == ("receiving", {1, 4})
+    await spool.describe(entry, manifest, 3.0)  # offered again
+    assert entry.held == {1, 4}
+    await land(spool, entry, 0, 2, 3, 5)
+    assert await spool.damaged(entry) == []
+    assert await spool.digest(entry) == manifest.sha256
+    await spool.finish(entry, 4.0)
+    assert await disk.read(spool.path(entry, "fetched")) == CONTENT
+    assert await disk.names(ROOT / "spool") == [f"{entry.id}.fetched", "journal"]
+
+
+async def test_damage_of_a_download_is_found_and_asked_for_again() -> None:
+    disk = SimulatedDisk()
+    spool = await reopened(disk)
+    entry = await spool.request("iss", "a", 0, 1.0)
+    await spool.describe(entry, Manifest.of("a", CONTENT, CHUNK), 2.0)
+    await land(spool, entry, *range(6))
+    disk.damage(spool.path(entry, "part"), 2100)
+    assert await spool.damaged(entry) == [2]
+    assert entry.held == {0, 1, 3, 4, 5}
+
+
+async def test_a_download_of_another_content_begins_anew() -> None:
+    spool = await reopened(SimulatedDisk())
+    entry = await spool.request("iss", "a", 0, 1.0)
+    await spool.describe(entry, Manifest.of("a", CONTENT, CHUNK), 2.0)
+    await land(spool, entry, 1)
+    await spool.describe(entry, Manifest.of("a", CONTENT[:-1], CHUNK), 3.0)
+    assert (entry.held, entry.size) == (set(), len(CONTENT) - 1)
+
+
+async def test_the_journal_stays_short() -> None:
+    disk = SimulatedDisk()
+    spool = await reopened(disk)
+    entry = await put(spool)
+    for _ in range(300):
+        await spool.hold([(entry, index) for index in range(6)])
+    spool._compact_at = 100
+    await spool.reach(entry, "failed", 2.0, "refused")
+    assert (await disk.size(ROOT / "spool" / "journal") or 0) < 600
+    (again,) = (await reopened(disk)).ledger
+    assert (again.state, again.problem) == ("failed", "refused")
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_power_cut_at_each_call_keeps_every_promise(seed: int) -> None:
+    cut, finished = 0, False
+    while not finished:
+        cut += 1
+        disk = SimulatedDisk()
+        disk.power_cut_at = cut
+        promised: dict[str, object] = {}
+        with contextlib.suppress(PowerCut):
+            finished = await _story(disk, promised)
+        disk.reboot(seed)
+        spool = await reopened(disk)
+        entries = {entry.name: entry for entry in spool.ledger}
+        if "accepted" in promised and not {"verified"} & promised.keys():
+            entry = entries["up"]
+            if entry.state != "verified":
+                assert b"".join([await spool.chunk(entry, index) for index in range(6)]) == CONTENT
+                assert entry.held >= promised.get("acknowledged", set())  # type: ignore[operator]
+        if "verified" in promised:
+            assert entries["up"].state == "verified"
+        if "landed" in promised and entries["down"].state != "verified":
+            assert entries["down"].held >= promised["landed"]  # type: ignore[operator]
+            assert not set(await spool.damaged(entries["down"])) & promised["landed"]  # type: ignore[operator]
+        if "fetched" in promised:
+            assert await disk.read(spool.path(entries["down"], "fetched")) == CONTENT
+        await _story(disk, {})  # life goes on
+
+
+async def _story(disk: SimulatedDisk, promised: dict[str, object]) -> bool:
+    """A put and a get, noting what was promised when."""
+    spool = await reopened(disk)
+    up = await put(spool, "up")
+    promised["accepted"] = True
+    await spool.reach(up, "sending", 2.0)
+    if not up.ended:
+        await spool.hold([(up, 1), (up, 2)])
+        promised["acknowledged"] = {1, 2}
+    down = await spool.request("iss", "down", 0, 1.0)
+    await spool.describe(down, Manifest.of("down", CONTENT, CHUNK), 2.0)
+    await land(spool, down, 0, 3)
+    promised["landed"] = {0, 3}
+    await spool.reach(up, "verified", 3.0)
+    promised["verified"] = True
+    await land(spool, down, 1, 2, 4, 5)
+    await spool.finish(down, 4.0)
+    promised["fetched"] = True
+    return True

@@ -8,6 +8,7 @@ normalised irradiance, never in dB. Below 10 degrees of elevation the theory isn
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,7 @@ class Moments:
         return float((self.two / self.five_sixths) ** (6 / 7))
 
 
+@lru_cache(maxsize=256)
 def moments(profile: Profile, altitude_m: float = 0.0, start_m: float = 0.0) -> Moments:
     """By Gauss-Legendre in three layers from ``start_m`` above ground up to 20 km."""
     nodes, weights = np.polynomial.legendre.leggauss(64)

@@ -1,0 +1,126 @@
+"""From a scenario to its sky and plans: the order of the work, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+from linkemu.forecast import start
+from linkemu.forecast.geometry import Pair, View, pairs, turn_s
+from linkemu.forecast.links import Link, compile_pair, faults
+from linkemu.forecast.plans import plans
+from linkemu.forecast.spans import Span, gaps
+from linkemu.link.timeline import Cause, LinkName, Sky
+from linkemu.orbit.element_set import Elements
+from linkemu.orbit.passes import Pass
+from linkemu.plan import Contact, Plan, Sighting, assign
+from linkemu.scenario.model import Scenario
+from linkemu.weather.clouds import CloudField, blocked_intervals
+
+_OVERRUN_s = 0.5  # a contact that the scenario's end cuts goes on by more than any light time
+
+Progress = Callable[[float, str], None]
+"""Told the share done (0 to 1) and what comes next."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """Truth, belief and what to tell the user."""
+
+    epoch: datetime  # UTC of scenario time 0
+    sky: Sky
+    plans: Mapping[str, Plan]  # by node
+    passes: tuple[Pass, ...]  # that touch the scenario, whole: one may rise before 0 or set after the end
+    warnings: tuple[str, ...]
+
+
+def forecast(scenario: Scenario, progress: Progress | None = None) -> Forecast:
+    """Compile a scenario; a pure function of the scenario and its element files.
+
+    Raises:
+        ElementsError: an element file is wrong, or a satellite isn't in it.
+        InputError: "next-pass" and no pass.
+    """
+    tell = progress if progress is not None else _silent
+    tell(0.0, "elements and passes")
+    chosen = start.choose(scenario)
+    epoch = start.epoch(scenario, chosen)
+    every = pairs(scenario, chosen, epoch)
+    contacts = schedule(scenario, every)
+    clouds = {station.id: _clouds(scenario, epoch, station.id) for station in scenario.stations}
+    links = []
+    for done, pair in enumerate(every):
+        tell(0.1 + 0.9 * done / len(every), f"{pair.station.id} - {pair.satellite.id}")
+        mine = [c for c in contacts if (c.sighting.station, c.sighting.satellite) == pair.names]
+        links.append(compile_pair(scenario, epoch, pair, mine, clouds[pair.station.id]))
+    tell(1.0, "done")
+    passes = sorted((one for pair in every for one in pair.passes), key=lambda one: one.aos_s)
+    warned = [*start.warnings(scenario, chosen, epoch), *_warnings(links)]
+    sky = _sky(scenario, chosen, epoch, links)
+    return Forecast(epoch, sky, plans(scenario, links), tuple(passes), tuple(warned))
+
+
+def _silent(share: float, text: str) -> None:
+    """Nobody listens."""
+
+
+def schedule(scenario: Scenario, every: Sequence[Pair]) -> tuple[Contact, ...]:
+    """Which terminal points where: sightings are passes less Sun and faults known in advance."""
+    by_name = {pair.names: pair for pair in every}
+    sightings = [s for pair in every for view in pair.views for s in _sightings(scenario, pair, view)]
+
+    def slew(name: str, before: Sighting | None, to: Sighting, left_s: float) -> float:
+        left = None if before is None else by_name[before.station, before.satellite]
+        return turn_s(name, left, by_name[to.station, to.satellite], left_s, max(to.start_s, left_s))
+
+    return assign(sightings, slew)
+
+
+def _sightings(scenario: Scenario, pair: Pair, view: View) -> list[Sighting]:
+    closed = [*view.sun, *faults(scenario, pair, None, known=True)]
+    window = (max(view.aos_s, 0.0), min(view.los_s, scenario.duration_s + _OVERRUN_s))
+    open_times = gaps(*window, closed)
+    return [Sighting(*pair.names, begin_s, end_s, view.max_elevation_deg) for begin_s, end_s in open_times]
+
+
+def _clouds(scenario: Scenario, epoch: datetime, station: str) -> list[Span]:
+    scripted = [(cloud.start_s, cloud.duration_s) for cloud in scenario.clouds if cloud.station == station]
+    weather = scenario.weather
+    field = CloudField(scenario.seed, station, weather.cover, weather.correlation_s, epoch)
+    blocked = blocked_intervals(scripted, 0.0, scenario.duration_s, field)
+    return [Span(round(begin, 6), round(end, 6), Cause.CLOUD) for begin, end in blocked.tolist()]
+
+
+def _warnings(links: Sequence[Link]) -> list[str]:
+    if not any(link.pair.passes for link in links):
+        return ["no satellite rises over any station in this scenario"]
+    return [
+        f"{link.pair.satellite.id} over {link.pair.station.id}: no mode ever closes {direction.value}"
+        for link in links
+        for direction, segments in link.planned.items()
+        if link.contacts and not segments.rate_bps.any()
+    ]
+
+
+def _sky(scenario: Scenario, chosen: Sequence[Elements], epoch: datetime, links: Sequence[Link]) -> Sky:
+    header = {
+        "name": scenario.name,
+        "epoch": epoch.isoformat(),
+        "duration_s": scenario.duration_s,
+        "slot_s": scenario.slot_s,
+        "seed": scenario.seed,
+        "scenario": scenario.text,
+        "elements": {
+            satellite.id: {"norad": one.norad_id, "epoch": one.epoch.isoformat(), "name": one.name}
+            for satellite, one in zip(scenario.satellites, chosen, strict=True)
+        },
+        "versions": {name: version(name) for name in ("linkemu", "numpy", "scipy", "sgp4", "skyfield")},
+    }
+    timelines = {
+        (link.pair.number, direction): timeline
+        for link in links
+        for direction, timeline in link.timelines.items()
+    }
+    return Sky(header, tuple(LinkName(*link.pair.names) for link in links), timelines)

@@ -1,0 +1,100 @@
+"""Files by name and id over restarts, damage and power cuts; a name stays with its first verified file."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+
+from linkemu.transfer.manifest import Manifest
+from satellite_node.catalogue import Catalogue
+from tests.simulated_disk import PowerCut, SimulatedDisk
+
+ROOT = Path("/satellite")
+ONE = Manifest.of("one", b"a" * 1000 + b"b" * 1000, 1000)
+OTHER_ONE = Manifest.of("one", b"a" * 1000 + b"c" * 1000, 1000)
+TWO = Manifest.of("two", b"a" * 1000 + b"d" * 1000, 1000)
+
+
+async def opened(disk: SimulatedDisk) -> Catalogue:
+    return await Catalogue.open(disk, ROOT)
+
+
+async def test_what_was_verified_has_a_name_also_after_a_restart() -> None:
+    disk = SimulatedDisk()
+    catalogue = await opened(disk)
+    for manifest in (ONE, TWO):
+        await catalogue.accept(manifest)
+    assert catalogue.named("one") is None
+    await catalogue.verified(ONE.file_id, 12.5)
+    for each in (catalogue, await opened(disk)):
+        assert each.named("one") == ONE
+        assert each.named("two") is None
+        assert {manifest.name for manifest in each} == {"one", "two"}
+        (row,) = json.loads(each.listing())["files"]
+        assert (row["name"], row["size"], row["sha256"]) == ("one", 2000, ONE.sha256.hex())
+
+
+async def test_a_name_stays_with_its_first_file() -> None:
+    catalogue = await opened(SimulatedDisk())
+    for manifest in (ONE, OTHER_ONE):
+        await catalogue.accept(manifest)
+        await catalogue.verified(manifest.file_id, 1.0)
+    assert catalogue.named("one") == ONE
+
+
+async def test_a_file_that_went_bad_loses_its_name_for_good() -> None:
+    disk = SimulatedDisk()
+    catalogue = await opened(disk)
+    await catalogue.accept(ONE)
+    await catalogue.verified(ONE.file_id, 1.0)
+    await catalogue.unverified(ONE.file_id)
+    for each in (catalogue, await opened(disk)):
+        assert each.named("one") is None
+        assert ONE.file_id in each
+
+
+async def test_dropping_a_file_spares_chunks_that_others_need() -> None:
+    disk = SimulatedDisk()
+    catalogue = await opened(disk)
+    await catalogue.accept(ONE)
+    await catalogue.accept(TWO)
+    assert set(catalogue.using(ONE.chunks[0])) == {ONE.file_id, TWO.file_id}
+    assert await catalogue.drop(ONE.file_id) == [ONE.chunks[1]]
+    again = await opened(disk)
+    assert list(again) == [TWO]
+    assert await again.drop(TWO.file_id) == sorted(TWO.chunks)
+
+
+async def test_a_damaged_manifest_is_dropped() -> None:
+    disk = SimulatedDisk()
+    catalogue = await opened(disk)
+    await catalogue.accept(ONE)
+    await catalogue.verified(ONE.file_id, 1.0)
+    disk.damage(ROOT / "manifests" / ONE.file_id.hex(), 50)
+    again = await opened(disk)
+    assert list(again) == [] and again.named("one") is None
+    await again.accept(ONE)
+    assert ONE.file_id in again
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_power_cut_at_each_call(seed: int) -> None:
+    cut, finished = 0, False
+    while not finished:
+        cut += 1
+        disk = SimulatedDisk()
+        disk.power_cut_at = cut
+        accepted, verified = set[bytes](), set[bytes]()
+        with contextlib.suppress(PowerCut):
+            catalogue = await opened(disk)
+            for manifest in (ONE, TWO):
+                await catalogue.accept(manifest)
+                accepted.add(manifest.file_id)
+                await catalogue.verified(manifest.file_id, 1.0)
+                verified.add(manifest.file_id)
+            finished = True
+        disk.reboot(seed)
+        again = await opened(disk)
+        assert accepted <= {manifest.file_id for manifest in again}
+        assert all(again.is_verified(file_id) for file_id in verified)

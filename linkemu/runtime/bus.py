@@ -2,7 +2,7 @@
 
 Publishing never waits: what the bus can't carry away it drops, telemetry first and oldest first, while of
 each retained topic the newest message is kept until it is delivered. Data never depends on the bus (law 2 of
-the link): with no broker there is NullBus, under the virtual clock MemoryBus; linkemu.runtime.mqtt has MqttBus.
+the link): with no broker there is NullBus, under the virtual clock MemoryBus, else linkemu.runtime.mqtt's.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ class NullBus:
         as_bytes(payload)  # a message that is no JSON is a mistake with or without a broker
 
     async def subscribe(self, topic_filter: str) -> AsyncIterator[Note]:
-        for note in ():
+        nothing: tuple[Note, ...] = ()
+        for note in nothing:
             yield note
 
     async def close(self) -> None:

@@ -1,0 +1,149 @@
+"""What each process of a session is told, as files, and the commands that start them.
+
+A node gets its own file alone: its terminal and its links, and its plan by way of the emulator. Only the
+emulator's file has all addresses and the sky. Addresses are chosen once and kept over restarts. Nothing is
+started here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from linkemu.contract import Address, EmulatorFile, NodeEntry, NodeFile, NodeLink
+from linkemu.contract.files import Role
+from linkemu.errors import ResourceError
+from linkemu.forecast import Forecast
+from linkemu.runtime.broker import LOOPBACK
+from linkemu.runtime.launch import Settings
+from linkemu.runtime.layout import RunDirectory
+from linkemu.runtime.supervisor import Program
+from linkemu.scenario import Scenario
+
+EMULATOR = "emulator"
+_MODULES: Mapping[Role, str] = {"ground": "ground_station", "satellite": "satellite_node"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was written for the processes of a session."""
+
+    forecast: Forecast
+    broker: str | None
+    nodes: Mapping[str, Role]
+    doors: Mapping[str, Address]
+
+
+def tell(
+    scenario: Scenario,
+    forecast: Forecast,
+    directory: RunDirectory,
+    broker: str | None,
+    rate: float,
+    skip_gaps: bool,
+) -> Told:
+    """Write sky, plans, node files and emulator file."""
+    nodes: dict[str, Role] = {
+        **{station.id: "ground" for station in scenario.stations},
+        **{satellite.id: "satellite" for satellite in scenario.satellites},
+    }
+    emulator, *terminals = free_addresses(1 + len(nodes), socket.SOCK_DGRAM)
+    doors = _doors(scenario)
+    forecast.sky.save(directory.sky)
+    entries = []
+    try:
+        directory.scenario.write_text(scenario.text)
+        for (name, role), terminal in zip(nodes.items(), terminals, strict=True):
+            token = secrets.randbits(64)
+            links = links_of(forecast, name)
+            settings = Settings(
+                scenario=scenario.name,
+                epoch=forecast.epoch,
+                seed=scenario.seed,
+                root=directory.node_root(name),
+                transfer=scenario.transfer,
+                work=tuple(each for each in scenario.transfers if each.station == name),
+                broker=broker,
+                http=doors.get(name),
+                ledger=directory.ledger(name),
+            )
+            file = NodeFile(name, role, emulator, terminal, token, links, settings.as_mapping())
+            file.save(directory.node_file(name))
+            directory.plan(name).write_text(forecast.plans[name].to_json())
+            numbers = tuple(link.link for link in links)
+            entries.append(NodeEntry(name, role, terminal, token, numbers, directory.plan(name)))
+        EmulatorFile(
+            scenario=scenario.name,
+            address=emulator,
+            sky=directory.sky,
+            state=directory.emulator,
+            nodes=tuple(entries),
+            duration_s=scenario.duration_s,
+            rate=rate,
+            queue_bytes=scenario.queue.size_bytes,
+            hold_s=scenario.queue.hold_s,
+            skip_gaps=skip_gaps,
+            broker=broker,
+        ).save(directory.emulator_file)
+    except OSError as error:
+        raise ResourceError(str(error.filename or directory.root), error.strerror or str(error)) from error
+    return Told(forecast, broker, nodes, doors)
+
+
+def programs(told: Told, directory: RunDirectory) -> tuple[Program, ...]:
+    """The emulator, then the nodes."""
+    python = (sys.executable, "-m")
+    emulator = (*python, "linkemu.runtime.emulator", "--emulator-file", str(directory.emulator_file))
+    nodes = [
+        Program(
+            name,
+            (*python, _MODULES[role], "--node-file", str(directory.node_file(name))),
+            directory.log(name),
+        )
+        for name, role in told.nodes.items()
+    ]
+    return (Program(EMULATOR, emulator, directory.log(EMULATOR)), *nodes)
+
+
+def links_of(forecast: Forecast, node: str) -> tuple[NodeLink, ...]:
+    """The links of a node by their numbers in the Sky, with the peer's name."""
+    return tuple(
+        NodeLink(number, link.satellite if link.station == node else link.station)
+        for number, link in enumerate(forecast.sky.links)
+        if node in (link.station, link.satellite)
+    )
+
+
+def free_addresses(count: int, kind: socket.SocketKind) -> list[Address]:
+    """Different loopback addresses that nothing holds now."""
+    with contextlib.ExitStack() as held:
+        addresses: list[Address] = []
+        for _ in range(count):
+            probe = held.enter_context(socket.socket(socket.AF_INET, kind))
+            probe.bind((LOOPBACK, 0))
+            addresses.append((LOOPBACK, probe.getsockname()[1]))
+        return addresses
+
+
+def _doors(scenario: Scenario) -> dict[str, Address]:
+    """HTTP doors by station; port 0 becomes a free one now, so that a restarted station has it again.
+
+    Raises:
+        ResourceError: somebody else listens on a port that the scenario asks for.
+    """
+    doors: dict[str, Address] = {}
+    for station in scenario.stations:
+        if station.http is None:
+            continue
+        host, port = station.http
+        try:
+            with socket.create_server((host, port)) as probe:
+                doors[station.id] = (host, probe.getsockname()[1])
+        except OSError as error:
+            problem = f"the HTTP door of station {station.id} can't open: {error.strerror or error}"
+            raise ResourceError(f"{host}:{port}", problem) from None
+    return doors

@@ -1,0 +1,363 @@
+"""A run as separate processes: compile the sky, start broker, emulator and nodes, keep them, end them all.
+
+    async with Session(scenario, options, on_event) as session:   # all processes run, all doors are open
+        await session.finished()                                 # end of the scenario, work done, or stop()
+    session.outcome                                              # transfers and fidelity report
+
+``run`` is the same with signals, for a command. The virtual clock has no processes: linkemu.runtime.composed.
+What the processes say comes by ``on_event``; drawing it is somebody else's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self, TypeAlias
+
+from linkemu import telemetry
+from linkemu.contract import Address
+from linkemu.errors import ClockError, FormatError, ResourceError
+from linkemu.forecast import Forecast, forecast
+from linkemu.runtime import broker, ledger, mqtt
+from linkemu.runtime.bus import Bus, NullBus
+from linkemu.runtime.layout import DEFAULT, Marker, RunDirectory
+from linkemu.runtime.processes import EMULATOR, Told, programs, tell
+from linkemu.runtime.supervisor import ProcessChange, Program, Supervisor
+from linkemu.scenario import Scenario
+
+BROKER = "broker"
+_POLL_S = 0.1
+_START_S = 20.0  # for a broker to listen, for doors to open
+_BROKER_TRIES = 3
+
+Reason = Literal["ended", "done", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run a scenario, as far as the scenario doesn't say."""
+
+    directory: Path | None = None  # of the run; default ./.linkemu/<scenario>
+    state: Path | None = None  # of spools and stores; default in the run directory
+    broker: str = broker.EMBEDDED  # "embedded", "mosquitto", "off" or an mqtt:// URL
+    rate: float | None = None  # scenario seconds in a wall second; None: as the scenario says
+    skip_gaps: bool = False
+    until_done: bool = False  # end when all transfers have ended
+    fresh: bool = False  # forget spools and stores of earlier runs
+
+
+@dataclass(frozen=True, slots=True)
+class Compiling:
+    """The forecast is at work; ``fraction`` of it is done, ``text`` comes next."""
+
+    fraction: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """All processes run and all doors are open."""
+
+    marker: Marker
+    warnings: tuple[str, ...]
+
+
+Event: TypeAlias = telemetry.Message | ProcessChange | Compiling | Ready
+OnEvent: TypeAlias = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to."""
+
+    scenario: str
+    directory: Path
+    reason: Reason
+    transfers: tuple[telemetry.TransferState, ...]
+    fidelity: dict[str, Any] | None  # the emulator's report (docs/running.md); None if it wrote none
+    restarts: dict[str, int] = field(default_factory=dict)  # by process, those that were needed
+    missing: tuple[str, ...] = ()  # scripted transfers of which no node has said anything
+
+    @property
+    def ok(self) -> bool:
+        """Every transfer that was asked for is verified."""
+        return not self.missing and all(each.state == "verified" for each in self.transfers)
+
+
+class Session:
+    """The processes of one run. Errors: InputError and ResourceError of whichever part refuses to start."""
+
+    def __init__(
+        self, scenario: Scenario, options: Options | None = None, on_event: OnEvent | None = None
+    ) -> None:
+        self.scenario = scenario
+        self.options = options or Options()
+        self.outcome: Outcome | None = None
+        self._rate = _rate(scenario, self.options)
+        broker.check(self.options.broker)
+        self._on_event = on_event or (lambda event: None)
+        self._directory = RunDirectory(self.options.directory or DEFAULT / scenario.name, self.options.state)
+        self._stop = asyncio.Event()
+        self._done = asyncio.Event()
+        self._exits = contextlib.AsyncExitStack()
+        self._reason: Reason = "stopped"
+        self._told: Told | None = None
+        self._bus: Bus = NullBus()
+
+    @property
+    def marker(self) -> Marker:
+        """Doors, pids and broker of the running session."""
+        told = self._told
+        assert told is not None, "the session has not started"
+        return Marker(
+            scenario=self.scenario.name,
+            directory=self._directory.root,
+            pid=os.getpid(),
+            epoch=told.forecast.epoch.isoformat(),
+            duration_s=self.scenario.duration_s,
+            rate=self._rate,
+            broker=told.broker,
+            doors=told.doors,
+            processes=self._supervisor.pids(),
+        )
+
+    def stop(self) -> None:
+        """Ask the session to end; ``finished`` returns soon. Also while it is still starting."""
+        self._stop.set()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._exits.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self._exits.aclose()
+        finally:
+            self.outcome = self._summary()
+
+    async def finished(self) -> Reason:
+        """Wait for the end of the scenario, of the work (``until_done``), or ``stop``.
+
+        Raises:
+            ResourceError: a process kept failing; the text has its last words.
+        """
+        failure = self._supervisor.failure
+        waits: dict[Reason, asyncio.Task[Any]] = {
+            "ended": asyncio.create_task(self._supervisor.ended(EMULATOR)),
+            "stopped": asyncio.create_task(self._stop.wait()),
+        }
+        if self.options.until_done:
+            waits["done"] = asyncio.create_task(self._done.wait())
+        try:
+            await asyncio.wait((failure, *waits.values()), return_when=asyncio.FIRST_COMPLETED)
+            if failure.done():
+                raise failure.result()
+            self._reason = next(reason for reason, task in waits.items() if task.done())
+        finally:
+            for task in waits.values():
+                task.cancel()
+        return self._reason
+
+    async def _start(self) -> None:
+        self._exits.enter_context(self._directory.held())
+        self._directory.prepare(fresh=self.options.fresh)
+        compiled = await self._compile()
+        self._supervisor = Supervisor(self._changed)
+        self._exits.push_async_callback(self._supervisor.stop)
+        plan = await self._start_broker()
+        self._told = tell(
+            self.scenario, compiled, self._directory, plan.url, self._rate, self.options.skip_gaps
+        )
+        self._bus = await self._exits.enter_async_context(self._observe(plan.url))
+        self._say("starting")
+        nodes: list[str] = []
+        self._exits.push_async_callback(self._supervisor.stop, nodes)
+        self._exits.push_async_callback(self._stop_emulator)
+        for program in programs(self._told, self._directory):
+            self._supervisor.start(program)
+            if program.name != EMULATOR:
+                nodes.append(program.name)
+        await self._doors_open(list(self._told.doors.values()))
+        self._exits.callback(self._say, "stopping")
+        self._say("running")
+        self._on_event(Ready(self.marker, tuple(compiled.warnings)))
+
+    async def _compile(self) -> Forecast:
+        """The forecast, in a thread, so that a signal can end it."""
+
+        def progress(fraction: float, text: str) -> None:
+            if self._stop.is_set():
+                raise asyncio.CancelledError
+            loop.call_soon_threadsafe(self._on_event, Compiling(fraction, text))
+
+        loop = asyncio.get_running_loop()
+        return await asyncio.to_thread(forecast, self.scenario, progress)
+
+    async def _start_broker(self) -> broker.BrokerPlan:
+        """Start our own broker, if there is one to start; another port if somebody took the one we chose."""
+        for attempt in range(1, _BROKER_TRIES + 1):
+            plan = broker.plan(self.options.broker, self._directory.broker)
+            if plan.command is None:
+                return plan
+            self._supervisor.start(Program(BROKER, plan.command, self._directory.log(BROKER)))
+            if await self._listens(plan):
+                return plan
+            await self._supervisor.stop([BROKER])
+            if attempt == _BROKER_TRIES and self._supervisor.failure.done():
+                raise self._supervisor.failure.result()
+        raise ResourceError(BROKER, f"doesn't listen within {_START_S:.0f} s")
+
+    async def _listens(self, plan: broker.BrokerPlan) -> bool:
+        async with asyncio.timeout(_START_S):
+            while not self._supervisor.failure.done():
+                if plan.listens:
+                    return True
+                await asyncio.sleep(_POLL_S / 5)
+        return False
+
+    @contextlib.asynccontextmanager
+    async def _observe(self, url: str | None) -> AsyncIterator[Bus]:
+        """Listen to the bus for ``on_event``; to the ledgers where there is none."""
+        bus = mqtt.connect(url, f"linkemu-{self.scenario.name}-session-{os.getpid()}")
+        tasks = [
+            asyncio.create_task(self._listen(bus), name="bus"),
+            asyncio.create_task(self._read_ledgers(tell=url is None), name="ledgers"),
+        ]
+        try:
+            yield bus
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            await bus.close()
+
+    async def _listen(self, bus: Bus) -> None:
+        async for note in bus.subscribe(telemetry.everything(self.scenario.name)):
+            try:
+                message = telemetry.read(note.topic, note.payload)
+            except FormatError:  # a foreign node's message: not ours to judge, and nothing to draw
+                continue
+            if message is not None:
+                self._on_event(message)
+
+    async def _read_ledgers(self, tell: bool) -> None:
+        """Notice when all work is done; ``tell`` of each change, where no bus does."""
+        seen: dict[str, telemetry.TransferState] = {}
+        while True:
+            states = self._transfers()
+            for state in states:
+                if tell and seen.get(state.id) != state:
+                    self._on_event(state)
+                seen[state.id] = state
+            if not self._missing() and all(state.ended for state in states):
+                self._done.set()
+            await asyncio.sleep(_POLL_S)
+
+    async def _doors_open(self, waiting: list[Address]) -> None:
+        """Return once every HTTP door accepts connections."""
+        try:
+            async with asyncio.timeout(_START_S):
+                while waiting and not self._stop.is_set():
+                    if self._supervisor.failure.done():
+                        raise self._supervisor.failure.result()
+                    try:
+                        _, writer = await asyncio.open_connection(*waiting[-1])
+                    except OSError:
+                        await asyncio.sleep(_POLL_S / 2)
+                        continue
+                    writer.close()
+                    waiting.pop()
+        except TimeoutError:
+            host, port = waiting[-1]
+            raise ResourceError(f"{host}:{port}", f"no station answers within {_START_S:.0f} s") from None
+
+    def _missing(self) -> tuple[str, ...]:
+        known = {(state.node, state.action, state.name) for state in self._transfers()}
+        return tuple(
+            f"{each.action} {each.name} ({each.station})"
+            for each in self.scenario.transfers
+            if (each.station, each.action, each.name) not in known
+        )
+
+    def _transfers(self) -> tuple[telemetry.TransferState, ...]:
+        return ledger.read(self._directory.ledger(station.id) for station in self.scenario.stations)
+
+    async def _stop_emulator(self) -> None:
+        await self._supervisor.stop([EMULATOR])
+
+    def _changed(self, change: ProcessChange) -> None:
+        if self._told is not None:
+            self.marker.write()
+        self._on_event(change)
+        if change.change == "died":
+            self._say("running")
+
+    def _say(self, state: Literal["starting", "running", "stopping", "ended"]) -> None:
+        if self._told is None:
+            return
+        message = telemetry.Session(
+            scenario=self.scenario.name,
+            state=state,
+            epoch=self._told.forecast.epoch.isoformat(),
+            duration_s=self.scenario.duration_s,
+            rate=self._rate,
+            pid=os.getpid(),
+            restarts=self._supervisor.restarts(),
+        )
+        self._bus.publish(message.topic(self.scenario.name), message.payload(), retain=True)
+
+    def _summary(self) -> Outcome:
+        path = self._directory.emulator / "fidelity.json"
+        return Outcome(
+            scenario=self.scenario.name,
+            directory=self._directory.root,
+            reason=self._reason,
+            transfers=self._transfers(),
+            fidelity=json.loads(path.read_text()) if path.exists() else None,
+            restarts={name: count for name, count in self._supervisor.restarts().items() if count},
+            missing=self._missing(),
+        )
+
+
+def run(scenario: Scenario, options: Options | None = None, on_event: OnEvent | None = None) -> Outcome:
+    """Run a scenario in processes until it ends; SIGINT and SIGTERM end it early and cleanly.
+
+    Raises:
+        KeyboardInterrupt: a signal came before all processes ran.
+    """
+
+    async def until_end() -> Outcome:
+        session = Session(scenario, options, on_event)
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(each, session.stop)
+        async with session:
+            await session.finished()
+        assert session.outcome is not None
+        return session.outcome
+
+    try:
+        with asyncio.Runner() as runner:
+            return runner.run(until_end())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def _rate(scenario: Scenario, options: Options) -> float:
+    if options.rate is not None:
+        if not 0.0 < options.rate <= 1000.0:
+            raise ClockError(f"a clock rate of {options.rate:g}: expected more than 0 and at most 1000")
+        return options.rate
+    if scenario.clock.mode == "virtual":
+        raise ClockError(f"{scenario.path}: the virtual clock runs in one process; use a rate for processes")
+    return scenario.clock.rate

@@ -7,6 +7,7 @@ UTC with microseconds and Z.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.console import Console
+
+PIPE_WIDTH = 160
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable: one JSON document on stdout.")]
 
@@ -29,10 +32,18 @@ def document(data: object) -> None:
 
 
 def console() -> Console:
-    """For results."""
+    """For results. A pipe has no width, so a table there is as wide as it needs to be."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    plain = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=PIPE_WIDTH if plain else None)
+
+
+def seconds_clock(seconds: float) -> str:
+    """ "6:28" or "1:02:03": a duration for a column of a table."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def notices() -> Console:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,26 +21,18 @@ if TYPE_CHECKING:
 DEFAULT_HOURS = 24.0
 DEFAULT_MASK_DEG = 10.0
 STALE_DAYS = 3.0
-_COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
-    ("station", "left"),
-    ("satellite", "left"),
-    ("AOS (UTC)", "left"),
-    ("TCA", "left"),
-    ("LOS", "left"),
-    ("culmination", "right"),
-    ("range", "right"),
-    ("duration", "right"),
-)
+MOST_DOUBTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What to search: which satellites over which stations, from when, for how long."""
+    """What was searched, and what was found."""
 
-    satellites: list[Elements]
-    sites: list[Site]
+    found: list[Pass]
     start: datetime
     duration_s: float
+    warnings: list[str]
+    stations: int
 
 
 def passes(
@@ -81,8 +73,6 @@ def passes(
       linkemu passes --tle configs/elements/stations_2024-05-09.tle --norad 25544 \\
           --lat -33.9 --lon 18.4 --mask 10 --start 2024-05-10 --hours 24
     """
-    from linkemu.orbit.passes import find
-
     place = {"--lat": lat, "--lon": lon, "--alt": alt, "--mask": mask}
     if scenario is not None:
         _refuse(
@@ -90,12 +80,11 @@ def passes(
         )
         search = _of_scenario(scenario, start, hours)
     elif tle is not None:
-        search = _ad_hoc(tle, norad, name, place, start, hours)
+        search = _ad_hoc(tle, norad, name, _site(place), start, hours)
     else:
         raise InputError("passes", "give a scenario file, or --tle FILE with --lat and --lon")
-    _warn(search)
-    found = find(search.satellites, search.sites, search.start, search.duration_s)
-    rows = [row(each, search.start) for each in found]
+    output.warn(search.warnings)
+    rows = [row(each, search.start) for each in search.found]
     if json:
         output.document(rows)
     else:
@@ -128,42 +117,32 @@ def _refuse(options: dict[str, object], problem: str) -> None:
 
 
 def _of_scenario(path: Path, start: datetime | None, hours: float | None) -> Search:
-    from dataclasses import replace
-
     from linkemu import scenario as scenarios
-    from linkemu.forecast import epoch_of
-    from linkemu.orbit import elements
-    from linkemu.orbit.site import Site
+    from linkemu.forecast import geometry
+    from linkemu.forecast import start as beginning
 
     scenario = scenarios.load(path)
-    sets = [each for file in scenario.elements for each in elements.read(file)]
-    begin = start or epoch_of(scenario)
-    chosen = [
-        replace(elements.select(sets, name=each.name, norad=each.norad, at=begin), name=each.id)
-        for each in scenario.satellites
-    ]
-    sites = [
-        Site(each.id, each.latitude_deg, each.longitude_deg, each.altitude_m, each.mask_deg)
-        for each in scenario.stations
-    ]
-    return Search(chosen, sites, begin, scenario.duration_s if hours is None else hours * 3600.0)
+    if start is not None:
+        scenario = replace(scenario, start=start)
+    chosen = beginning.choose(scenario)
+    begin = beginning.epoch(scenario, chosen)
+    duration_s = scenario.duration_s if hours is None else hours * 3600.0
+    found = geometry.seek(scenario, chosen, begin, duration_s)
+    warnings = beginning.warnings(replace(scenario, duration_s=duration_s), chosen, begin)
+    return Search(found, begin, duration_s, warnings, len(scenario.stations))
 
 
 def _ad_hoc(
     tle: Path,
     norad: str | None,
     name: str | None,
-    place: dict[str, float | None],
+    site: Site,
     start: datetime | None,
     hours: float | None,
 ) -> Search:
     from linkemu.orbit import elements
-    from linkemu.orbit.site import Site
+    from linkemu.orbit.passes import find
 
-    latitude, longitude = place["--lat"], place["--lon"]
-    if latitude is None or longitude is None:
-        raise InputError("--lat" if latitude is None else "--lon", "needed with --tle")
-    site = Site("station", latitude, longitude, place["--alt"] or 0.0, _or(place["--mask"], DEFAULT_MASK_DEG))
     sets = elements.read(tle)
     begin = start or datetime.now(UTC)
     if norad is not None or name is not None:
@@ -171,46 +150,66 @@ def _ad_hoc(
     else:
         numbers = dict.fromkeys(each.norad_id for each in sets)
         chosen = [elements.select(sets, norad=each, at=begin) for each in numbers]
-    return Search(chosen, [site], begin, _or(hours, DEFAULT_HOURS) * 3600.0)
+    duration_s = (DEFAULT_HOURS if hours is None else hours) * 3600.0
+    found = find(chosen, [site], begin, duration_s)
+    return Search(found, begin, duration_s, _doubts(chosen, begin), 1)
 
 
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value
+def _site(place: dict[str, float | None]) -> Site:
+    from linkemu.orbit.site import Site
+
+    for needed in ("--lat", "--lon"):
+        if place[needed] is None:
+            raise InputError(needed, "needed with --tle")
+    latitude, longitude, altitude, mask = (each or 0.0 for each in place.values())
+    if place["--mask"] is None:
+        mask = DEFAULT_MASK_DEG
+    return Site("station", latitude, longitude, altitude, mask)
 
 
-def _warn(search: Search) -> None:
+def _doubts(chosen: list[Elements], begin: datetime) -> list[str]:
     """Elements far from the time, and satellites that SGP4 can't follow."""
-    for each in search.satellites:
-        age_days = each.age_days(search.start)
+    lines = []
+    for each in chosen:
+        age_days = each.age_days(begin)
         if abs(age_days) > STALE_DAYS:
-            output.warn(
-                [f"the elements of {each.name} are {abs(age_days):.1f} days from {output.iso(search.start)}"]
-            )
-        if (problem := each.problem_at(search.start)) is not None:
-            output.warn([f"{each.name}: {problem}"])
+            lines.append(f"the elements of {each.name} are {abs(age_days):.1f} days from {output.iso(begin)}")
+        if (problem := each.problem_at(begin)) is not None:
+            lines.append(f"{each.name} ({each.norad_id}) has no position: {problem}")
+    return lines[:MOST_DOUBTS] + [f"and {len(lines) - MOST_DOUBTS} more"] * (len(lines) > MOST_DOUBTS)
 
 
 def _show(rows: list[dict[str, Any]], search: Search) -> None:
     from rich.table import Table
 
-    hours = search.duration_s / 3600.0
-    span = f"{hours:g} h from {search.start:%Y-%m-%d %H:%M:%S} UTC"
+    span = f"{format_duration(search.duration_s)} from {search.start:%Y-%m-%d %H:%M:%S} UTC"
     if not rows:
         typer.echo(f"no pass in {span}")
         return
-    table = Table(title=f"{len(rows)} passes in {span}", title_justify="left", header_style="bold")
-    for heading, justify in _COLUMNS:
-        table.add_column(heading, justify=justify, no_wrap=True)
+    several = search.stations > 1
+    table = Table(
+        title=f"{len(rows)} pass{'es' * (len(rows) > 1)} in {span}",
+        title_justify="left",
+        box=None,
+        header_style="bold",
+    )
+    if several:
+        table.add_column("station", no_wrap=True)
+    table.add_column("satellite", no_wrap=True, overflow="ellipsis")
+    for heading in ("AOS (UTC)", "TCA", "LOS", "culm.", "range", "lasts"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for each in rows:
-        aos, tca, los = (str(each[key]) for key in ("aos", "tca", "los"))
-        table.add_row(
-            each["station"],
-            f"{each['satellite']} [dim]{each['norad_id']}[/]",
-            f"{aos[:10]} {aos[11:21]}",
-            tca[11:21],
-            los[11:21],
-            f"{each['max_elevation_deg']:.1f}°",
-            format_length(each["range_at_tca_m"]),
-            format_duration(each["duration_s"]),
-        )
+        table.add_row(*([each["station"]] if several else []), each["satellite"], *_cells(each))
     output.console().print(table)
+
+
+def _cells(each: dict[str, Any]) -> tuple[str, ...]:
+    aos, tca, los = (str(each[key]) for key in ("aos", "tca", "los"))
+    return (
+        f"{aos[:10]} {aos[11:19]}",
+        tca[11:19],
+        los[11:19],
+        f"{each['max_elevation_deg']:.1f}°",
+        format_length(each["range_at_tca_m"]),
+        output.seconds_clock(each["duration_s"]),
+    )

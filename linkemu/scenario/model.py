@@ -121,7 +121,7 @@ class TransferSettings:
     """Sizes of the transfer protocol."""
 
     chunk_bytes: int
-    frame_bytes: int  # a frame with its header
+    frame_bytes: int  # the largest frame, header included; slow links take smaller ones
 
 
 @dataclass(frozen=True, slots=True)

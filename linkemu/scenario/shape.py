@@ -92,7 +92,7 @@ Sensitivity = Annotated[
     float, Quantity(_sensitivity, 'a power such as "-45 dBm" or a number of photons such as "60 photons/bit"')
 ]
 Chunk = Annotated[int, Quantity(units.size_bytes, 'an amount of data such as "1 MiB"', "4 KiB", "64 MiB")]
-Frame = Annotated[int, Quantity(units.size_bytes, 'an amount of data such as "16 KiB"', "512 B", "60 KiB")]
+Frame = Annotated[int, Quantity(units.size_bytes, 'an amount of data such as "32 KiB"', "512 B", "60 KiB")]
 Queue = Annotated[int, Quantity(units.size_bytes, 'an amount of data such as "32 MiB"', "64 KiB", "64 GiB")]
 Size = Annotated[int, Quantity(units.size_bytes, units.SIZE.expectation, "0 B", "100 TB")]
 
@@ -108,7 +108,7 @@ def _identifier(value: object) -> object:
 
 
 def _file_name(value: object) -> object:
-    if not isinstance(value, str) or not _FILE_NAME.fullmatch(value):
+    if not isinstance(value, str) or not _FILE_NAME.fullmatch(value) or len(value.encode()) > 255:
         raise wrong('expected the name of a file without a path, such as "image.tif"')
     return value
 
@@ -278,7 +278,7 @@ class TransferTable(Table):
 
 class ProtocolTable(Table):
     chunk: Chunk = 2**20
-    frame: Frame = 2**14
+    frame: Frame = 60 * 2**10
 
     @model_validator(mode="after")
     def _chunk_holds_frames(self) -> ProtocolTable:

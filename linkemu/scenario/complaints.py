@@ -64,7 +64,7 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> str:
             return detail["msg"]
         case _:
             text = detail["msg"].replace("Input should be", "expected")
-            return text.replace("a valid ", "a ")
+            return text.replace("a valid integer", "an integer").replace("a valid ", "a ")
 
 
 def _expected(field: FieldInfo | None) -> str:

@@ -2,7 +2,7 @@
 
 Only arrays live here, their invariants, and how they enter a file (docs/timeline-format.md). No physics: a
 timeline loads and plays where neither skyfield nor scipy is installed. The forecast writes them, the channel
-plays them, linkemu.link.outlook answers questions about them.
+plays them, linkemu.link.outages answers questions about them.
 
 Times are integer nanoseconds since the scenario's start. Rates belong to the *sending* terminal's time.
 Slots belong to the moment at which light crosses the atmosphere over the ground end, in both directions:

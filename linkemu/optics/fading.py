@@ -22,7 +22,7 @@ from linkemu.rng import Stream
 Array = NDArray[np.float64]
 
 BLOCK_s = 4.096
-SAMPLES_PER_SLOT = 2  # the receiver's interleaver averages linear power over a slot
+SAMPLES_PER_SLOT = 4  # the receiver's interleaver averages linear power over a slot
 LOGNORMAL_BELOW = 0.3  # scintillation index up to which the lognormal law serves
 _MEMORIES = 20.0  # burn-in in units of the correlation time: what is left is below 1e-7
 _TALLEST = 8.3  # no deviate lies further out

@@ -97,7 +97,7 @@ def tell(
 def programs(told: Told, directory: RunDirectory) -> tuple[Program, ...]:
     """The emulator, then the nodes."""
     python = (sys.executable, "-m")
-    emulator = (*python, "linkemu.runtime.emulator", "--emulator-file", str(directory.emulator_file))
+    emulator = (*python, "linkemu.runtime.emulator", str(directory.emulator_file))
     nodes = [
         Program(
             name,

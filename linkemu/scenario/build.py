@@ -5,6 +5,7 @@ Checks that need more than one table live here too, as ``late_problems``.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from linkemu.machine import Direction
@@ -48,7 +49,7 @@ def scenario(file: shape.ScenarioFile, path: Path, text: str) -> model.Scenario:
     )
     fastest = max(mode.rate_bps for name in named for mode in terminals[name].modes)
     return model.Scenario(
-        name=file.name or path.stem.lower(),
+        name=file.name or _name_from(path),
         path=path,
         seed=file.seed,
         start=file.start,
@@ -71,6 +72,11 @@ def scenario(file: shape.ScenarioFile, path: Path, text: str) -> model.Scenario:
         weather=model.Weather(file.weather.cloud_cover, file.weather.correlation),
         text=text,
     )
+
+
+def _name_from(path: Path) -> str:
+    """A name of the allowed letters, from the file's."""
+    return re.sub("[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:63] or "scenario"
 
 
 def terminal(row: shape.TerminalTable) -> model.Terminal:

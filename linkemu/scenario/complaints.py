@@ -50,7 +50,7 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> str:
     place = detail["loc"]
     match detail["type"]:
         case "missing":
-            return f"is missing{_expected(_field(model, place))}"
+            return f"is missing{_expected(str(place[-1]), _field(model, place))}"
         case "extra_forbidden":
             table = _table(model, place[:-1])
             return f"unknown key, {nearest(str(place[-1]), table.model_fields)}"
@@ -67,9 +67,15 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> str:
             return text.replace("a valid integer", "an integer").replace("a valid ", "a ")
 
 
-def _expected(field: FieldInfo | None) -> str:
-    kinds = [kind for kind in field.metadata if isinstance(kind, Quantity)] if field else []
-    return f", expected {kinds[0].expectation}" if kinds else ""
+def _expected(key: str, field: FieldInfo | None) -> str:
+    if field is None:
+        return ""
+    for kind in field.metadata:
+        if isinstance(kind, Quantity):
+            return f", expected {kind.expectation}"
+    if any(_is_model(kind) for kind in get_args(field.annotation)):
+        return f", expected a table [[{key}]]"
+    return ', expected a list of files such as ["elements/stations.tle"]' if key == "elements" else ""
 
 
 def _field(model: type[BaseModel], place: Sequence[str | int]) -> FieldInfo | None:

@@ -207,6 +207,7 @@ WORK = '[[transfer]]\nstation = "koganei"\nsatellite = "iss"\n'
         ("25544", "-5", "satellite[0].norad", "NORAD catalogue number such as 25544"),
         ("sets.tle", "none.tle", "elements[0]", "a path is relative to the scenario"),
         ("sets.tle", "x" * 300, "elements[0]", ""),
+        ('elements = ["sets.tle"]', "", "elements", "is missing, expected a list of files"),
         ('["sets.tle"]', "[]", "elements", "expected at least one"),
         ('["sets.tle"]', '"sets.tle"', "elements", "expected a list"),
         ('"75 s"', "75", "duration", '75 has no unit, expected a duration such as "75 s"'),
@@ -275,6 +276,12 @@ def test_two_stations_cannot_share_a_door(place: Path) -> None:
     assert len(loads((GOOD + 'http = "127.0.0.1:0"\n' + second).replace("8080", "0"), place).stations) == 2
 
 
+def test_tables_that_are_missing(place: Path) -> None:
+    found = problems("seed = 3", place)
+    assert found["station"] == "is missing, expected a table [[station]]"
+    assert found["satellite"] == "is missing, expected a table [[satellite]]"
+
+
 def test_every_problem_is_told_at_once(place: Path) -> None:
     text = GOOD.replace("seed = 3", "seed = -3").replace("75 s", "75").replace("ogs-illuma", "ogs")
     assert problems(text, place).keys() == {"seed", "duration", "station[0].terminal"}
@@ -302,6 +309,13 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     latin.write_bytes(b'name = "\xe9"')
     with pytest.raises(ScenarioError, match="is not UTF-8 text"):
         load(latin)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("My Run!.toml", "my-run"), ("é.toml", "scenario"), ("A.toml", "a")]
+)
+def test_a_scenario_is_named_after_its_file(file: str, name: str, place: Path) -> None:
+    assert loads(GOOD, place.with_name(file)).name == name
 
 
 def test_load_is_loads_of_the_file(place: Path) -> None:

@@ -11,41 +11,20 @@ an answer to an event that is out of date does nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from linkemu.disk import Buffer
+from linkemu.errors import FrameError
+from linkemu.transfer import frames, report
 from linkemu.transfer.events import Event
 from linkemu.transfer.holdings import Holdings
 from linkemu.transfer.manifest import Manifest
-from linkemu.transfer.pacing import LinkCue
+from linkemu.transfer.pacing import DARK, LinkCue, Serialiser
+from linkemu.transfer.receiver import Receiver
+from linkemu.transfer.requests import Requests
+from linkemu.transfer.sender import Sender
+from linkemu.transfer.settings import Counters, Settings
 
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How an Endpoint behaves. Times in scenario seconds."""
-
-    lead_s: float = 0.020  # how far frames may run ahead of the light
-    burst_s: float = 0.001  # room to wait for before the next frames are handed over
-    ahead_s: float = 0.1  # of rate: chunks asked for before they are needed
-    report_s: float = 0.005  # shortest time between two reports
-    acknowledgement_bps: float | None = None  # budget for reports; None: no bound
-
-
-@dataclass(slots=True)
-class Counters:
-    """What went over this Endpoint since it was made. ``*_bytes`` are of file content, without headers."""
-
-    frames_sent: int = 0
-    wire_bytes_sent: int = 0  # all frames, headers included
-    first_sent_bytes: int = 0
-    repaired_bytes: int = 0  # sent again, since lost
-    chunks_acknowledged: int = 0
-    acknowledged_resent: int = 0  # chunks sent after their acknowledgement: must stay 0
-    frames_received: int = 0
-    frames_refused: int = 0  # not readable, or of an epoch that is over
-    duplicate_bytes: int = 0
-    received_bytes: int = 0  # new to the holdings
-    chunks_corrupt: int = 0  # assembled with a wrong hash, and repaired
+__all__ = ["Counters", "Endpoint", "Settings"]
 
 
 class Endpoint:
@@ -56,25 +35,98 @@ class Endpoint:
     of scenario time at the start of the process, or a counter of starts kept on disk).
     """
 
-    counters: Counters
-
-    def __init__(self, holdings: Holdings, epoch: int, settings: Settings | None = None) -> None: ...
+    def __init__(self, holdings: Holdings, epoch: int, settings: Settings | None = None) -> None:
+        settings = settings or Settings()
+        self.counters = Counters()
+        self._holdings = holdings
+        self._events: list[Event] = []
+        self._cue = DARK
+        self._now = 0.0
+        self._peer_epoch = -1
+        self._serialiser = Serialiser(settings.lead_s, settings.burst_s)
+        self._sender = Sender(epoch, settings, self.counters, self._events.append)
+        self._receiver = Receiver(holdings, epoch, settings, self.counters, self._events.append)
+        self._requests = Requests(epoch, self._events.append)
 
     # The Machine
 
     def receive(self, datagram: bytes, now: float) -> None:
         """Take a frame. One that can't be read is counted and dropped: the light may have spoilt it."""
+        self._now = now
+        try:
+            frame = _decode(datagram)
+        except FrameError:
+            self.counters.frames_refused += 1
+            return
+        if frame.epoch < self._peer_epoch:
+            self.counters.frames_refused += 1
+            return
+        if frame.epoch > self._peer_epoch:
+            self._peer_started(frame.epoch, now)
+        self.counters.frames_received += 1
+        match frame:
+            case frames.Data():
+                self._receiver.data(frame, now)
+            case report.Report():
+                self._sender.report(frame, now)
+            case frames.Poll():
+                self._requests.answered(frame)
+                self._receiver.poll(frame, now)
+            case frames.Request():
+                self._asked(frame, now)
+            case frames.Refusal():
+                self._requests.refused(frame)
 
-    def transmit(self, now: float) -> list[bytes]: ...
+    def transmit(self, now: float) -> list[bytes]:
+        """Frames that are due and have room ahead of the light: reports, requests and polls before data."""
+        self._now = now
+        if not self._cue.light:
+            return []
+        largest = self._cue.frame_bytes
+        leaving = self._receiver.reports(largest, now)
+        leaving += self._requests.frames(now)
+        poll_due = self._sender.next_poll()
+        if poll_due is not None and poll_due <= now:
+            leaving += self._sender.polls(largest, now)
+        for frame in leaving:
+            self._serialiser.add(len(frame))
+        while self._serialiser.has_room(now):
+            data = self._sender.next_data(largest)
+            if data is None:
+                break
+            self._serialiser.add(len(data))
+            leaving.append(data)
+        self.counters.frames_sent += len(leaving)
+        self.counters.wire_bytes_sent += sum(map(len, leaving))
+        return leaving
 
-    def next_wakeup(self) -> float | None: ...
+    def next_wakeup(self) -> float | None:
+        """When to call ``transmit`` next; None while dark, or when nothing is under way."""
+        if not self._cue.light:
+            return None
+        times = [self._receiver.due(), self._requests.due(), self._sender.next_poll()]
+        if self._sender.has_data():
+            times.append(self._serialiser.next_room(self._now))
+        return min((time for time in times if time is not None), default=None)
 
     def events(self) -> list[Event]:
         """All events since the last call, oldest first."""
-        ...
+        self._receiver.tell_whole()
+        events = self._events.copy()
+        self._events.clear()
+        return events
 
     def cue(self, cue: LinkCue, now: float) -> None:
         """The link as the terminal sees it now: call on every change. While dark all timers stand still."""
+        self._now = now
+        returned = cue.light and not self._cue.light
+        self._cue = cue
+        self._serialiser.set_rate(cue.transmit_rate_bps, now)
+        self._receiver.set_delay(cue.delay_s)
+        if returned:
+            self._sender.resume(cue.delay_s, now)
+            self._requests.resume(cue.delay_s, now)
+        self._sender.cue(cue)
 
     # Sending
 
@@ -91,26 +143,42 @@ class Endpoint:
         ``acknowledged``: chunk ids that the journal holds as acknowledged by this peer; never sent again.
         ``request``: the number of the FileRequested that this answers. Offering twice does no harm.
         """
+        if request is not None:
+            self._requests.offered(request, manifest.file_id)
+        self._sender.offer(manifest, priority, acknowledged, request or 0, now)
 
     def withdraw(self, file_id: bytes, now: float) -> None:
         """Stop sending a file."""
+        self._now = now
+        self._sender.withdraw(file_id)
 
     def supply(self, chunk_id: bytes, data: Buffer, now: float) -> None:
-        """Answer ChunkWanted. IntegrityError if ``data`` is not the chunk (``withdraw`` the file then)."""
+        """Answer ChunkWanted. IntegrityError if ``data`` is not the chunk (``withdraw`` the file then).
+
+        ``data`` is not copied: leave it as it is.
+        """
+        self._now = now
+        self._sender.supply(chunk_id, data)
 
     # Receiving
 
     def stored(self, chunk_id: bytes, now: float) -> None:
         """The chunk of a ChunkReceived is durable from now on: state it to the peer."""
+        self._receiver.stored(chunk_id, now)
 
     def discard(self, chunk_id: bytes, now: float) -> None:
         """The chunk of a ChunkReceived could not be stored: forget it, the peer will send it again."""
+        self._receiver.discard(chunk_id, now)
 
     def verified(self, file_id: bytes, sha256: bytes, ok: bool, now: float) -> None:
         """Answer FileComplete: the SHA-256 of the file as read back, and whether it is the manifest's."""
+        self._requests.served(file_id)
+        self._receiver.verified(file_id, sha256, ok, now)
 
     def decline(self, file_id: bytes, reason: str, now: float) -> None:
         """Answer FileOffered: this node doesn't want the file (name taken, no space)."""
+        self._requests.served(file_id)
+        self._receiver.decline(file_id, reason, now)
 
     # Requests
 
@@ -120,9 +188,38 @@ class Endpoint:
         It stays open, and is repeated after outages and restarts of the peer, until the file is
         ``verified`` here, RequestRefused comes, or ``cancel``.
         """
-        ...
+        return self._requests.ask(wanted, priority, now)
 
-    def cancel(self, request: int, now: float) -> None: ...
+    def cancel(self, request: int, now: float) -> None:
+        self._now = now
+        self._requests.cancel(request)
 
     def refuse(self, request: int, reason: str, now: float) -> None:
         """Answer FileRequested: there is no such file, or it can't be given."""
+        self._now = now
+        self._requests.refuse(request, reason)
+
+    # Inside
+
+    def _peer_started(self, epoch: int, now: float) -> None:
+        """The first frame of a life of the peer: what it was told and what it held may be gone."""
+        restarted = self._peer_epoch >= 0
+        self._peer_epoch = epoch
+        self._receiver.peer_started(epoch)
+        self._requests.peer_started()
+        if restarted:
+            self._sender.peer_restarted(self._cue.delay_s, now)
+            self._requests.resume(self._cue.delay_s, now)
+
+    def _asked(self, request: frames.Request, now: float) -> None:
+        file_id = self._requests.asked(request, self._sender.is_open)
+        if file_id is not None:
+            self._sender.answer(file_id, request.request, now)
+
+
+_Frame = frames.Data | frames.Poll | frames.Request | frames.Refusal | report.Report
+
+
+def _decode(datagram: bytes) -> _Frame:
+    frame = frames.decode(datagram)
+    return report.decode(frame.epoch, frame.content) if isinstance(frame, frames.Body) else frame

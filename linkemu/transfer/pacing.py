@@ -61,10 +61,10 @@ class Serialiser:
     def add(self, n_bytes: int) -> None:
         self._backlog_bits += 8 * n_bytes
 
-    def room_bytes(self, now: float) -> int:
-        """Bytes that may be handed over now; the last frame may go over it by less than itself."""
+    def has_room(self, now: float) -> bool:
+        """Whether a frame may be handed over now; it may overrun the lead by less than itself."""
         self._drain(now)
-        return int(self._lead_s * self._rate_bps - self._backlog_bits) // 8
+        return self._backlog_bits < self._lead_s * self._rate_bps
 
     def next_room(self, now: float) -> float | None:
         """When there will be room for a burst; None while the link is dark."""

@@ -1,0 +1,76 @@
+"""How an inventory is stated: from Progress to Sections that fit a frame, each exact for its window.
+
+Pure functions. When a statement is reported, and on which files, is Receiver's.
+"""
+
+from __future__ import annotations
+
+from linkemu.transfer.partial import Partial
+from linkemu.transfer.progress import Progress
+from linkemu.transfer.report import (
+    MANIFEST_INDEX,
+    PARTIAL_BYTES,
+    RANGE_BYTES,
+    SECTION_BYTES,
+    Piece,
+    Section,
+    State,
+)
+
+
+def of_manifest(file_id: bytes, assembly: Partial | None, room: int) -> Section | None:
+    """That the manifest is wanted, and what is held of it; None if ``room`` bytes are too few."""
+    pieces: tuple[Piece, ...] = ()
+    if assembly is not None:
+        piece = _piece(MANIFEST_INDEX, assembly, room - SECTION_BYTES)
+        if piece is None:
+            return None
+        pieces = (piece,)
+    return _fitting(Section(file_id, State.UNKNOWN, 0, 0, 0, 0, 0, pieces), room)
+
+
+def declined(file_id: bytes, reason: bytes, room: int) -> Section | None:
+    return _fitting(Section(file_id, State.DECLINED, 0, 0, 0, 0, 0, (), reason), room)
+
+
+def of_file(progress: Progress, first: int, room: int) -> Section | None:
+    """The longest window from chunk ``first`` on that fits ``room`` bytes; None if no chunk does."""
+    manifest = progress.manifest
+    detail = progress.read_back[0] if progress.read_back else b""
+    room -= SECTION_BYTES + len(detail)
+    if room < 0:
+        return None
+    n = len(manifest.chunks)
+    low = max(first, progress.low)
+    high = max(low, min(progress.high, low + room * 8 // 2))  # half of the room for the bitmap
+    cut = n if high >= progress.high else high
+    room -= -(-(high - low) // 8)
+    pieces: list[Piece] = []
+    for index in sorted(index for index in progress.partials if first <= index < cut):
+        piece = _piece(index, progress.partials[index], room)
+        if piece is None or (pieces and len(piece.ranges) < len(progress.partials[index].held)):
+            cut = index
+            break
+        pieces.append(piece)
+        room -= piece.encoded_bytes
+    if cut == first and n:
+        return None
+    high = min(high, cut)
+    bitmap = progress.bitmap(low, high)
+    state = progress.state
+    fields = (first, low - first, high - low, cut - high, bitmap)
+    return Section(manifest.file_id, state, *fields, tuple(pieces), detail)
+
+
+def _fitting(section: Section, room: int) -> Section | None:
+    return section if section.encoded_bytes <= room else None
+
+
+def _piece(index: int, assembly: Partial, room: int) -> Piece | None:
+    """What is held of a chunk, cut to the ranges that fit; None if not even one does."""
+    most = (room - PARTIAL_BYTES) // RANGE_BYTES
+    if most < 1:
+        return None
+    ranges = tuple(assembly.held)
+    until = assembly.length if len(ranges) <= most else ranges[most][0]
+    return Piece(index, until, ranges[:most])

@@ -1,0 +1,371 @@
+"""The Sender: which piece of which chunk leaves next, and what of it has to leave again.
+
+It follows the peer's statements of inventory: nothing that the peer has, and nothing that it ever
+acknowledged, is sent. Strict priorities, turns by chunk among equals. It makes frames and polls when
+asked; whether the link is lit and has room is Endpoint's to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from linkemu.disk import Buffer
+from linkemu.errors import IntegrityError
+from linkemu.transfer.events import (
+    ChunkAcknowledged,
+    ChunkLost,
+    ChunkWanted,
+    Event,
+    FileAcknowledged,
+    FileRefused,
+    FileVerified,
+)
+from linkemu.transfer.frames import (
+    DATA_OVERHEAD_BYTES,
+    ENTRY_BYTES,
+    POLL_BYTES,
+    Entry,
+    Poll,
+    encode_data,
+    encode_poll,
+)
+from linkemu.transfer.lines import Lines
+from linkemu.transfer.manifest import Manifest, chunk_id_of
+from linkemu.transfer.outgoing import REORDER, Offer, Outgoing
+from linkemu.transfer.pacing import LinkCue
+from linkemu.transfer.poll import Poller
+from linkemu.transfer.report import MANIFEST_INDEX, Report, Section, State
+from linkemu.transfer.settings import Counters, Settings
+
+_OFFERS_AT_ONCE = 64  # files named in polls and sent from; the others wait
+_LEAST_AHEAD = 2  # chunks
+
+
+class Sender:
+    """Files on offer to one peer. ``emit`` takes events for the node."""
+
+    def __init__(
+        self, epoch: int, settings: Settings, counters: Counters, emit: Callable[[Event], None]
+    ) -> None:
+        self._epoch = epoch
+        self._counters = counters
+        self._emit = emit
+        self._ahead_s = settings.ahead_s
+        self._ahead_bytes = 0.0
+        self._poller = Poller(2 * settings.lead_s + 2 * settings.report_s)
+        self._offers: dict[bytes, Offer] = {}
+        self._active: list[Offer] = []
+        self._offers_made = 0
+        self._turns = 0
+        self._places: dict[bytes, list[Offer]] = {}
+        self._acknowledged: set[bytes] = set()
+        self._under_way: dict[bytes, Outgoing] = {}
+        self._lines = Lines()
+        self._sequence = 0
+        self._report_number = -1
+
+    # Calls of the node
+
+    def offer(
+        self, manifest: Manifest, priority: int, acknowledged: Iterable[bytes], request: int, now: float
+    ) -> None:
+        for chunk_id in acknowledged:
+            self._note(chunk_id)
+        offer = self._offers.get(manifest.file_id) or self._take_up(manifest, priority)
+        offer.request = request or offer.request
+        self._poller.hurry(now)
+
+    def withdraw(self, file_id: bytes) -> None:
+        offer = self._offers.pop(file_id, None)
+        if offer is None:
+            return
+        self._end_manifest(offer)
+        for chunk_id in offer.index_of:
+            places = self._places[chunk_id]
+            places.remove(offer)
+            if not places:
+                del self._places[chunk_id]
+                self._close(chunk_id)
+        for outgoing in offer.under_way.values():
+            if outgoing.chunk_id in self._under_way and outgoing.data is None:
+                outgoing.wanted = False
+                self._queue(outgoing)
+        self._rank()
+        self.look_ahead()
+
+    def answer(self, file_id: bytes, request: int, now: float) -> None:
+        """Name a request of the peer in the polls: the file that answers it is on offer already."""
+        self._offers[file_id].request = request
+        self._poller.hurry(now)
+
+    def is_open(self, file_id: bytes) -> bool:
+        return file_id in self._offers
+
+    def supply(self, chunk_id: bytes, data: Buffer) -> None:
+        outgoing = self._under_way.get(chunk_id)
+        if outgoing is None or outgoing.data is not None:
+            return
+        if len(data) != outgoing.length or chunk_id_of(data) != chunk_id:
+            raise IntegrityError(
+                f"chunk {chunk_id.hex()[:16]}: the {len(data)} bytes given are not its content"
+            )
+        outgoing.data = memoryview(data)
+        self._queue(outgoing)
+
+    # What the link and the peer say
+
+    def cue(self, cue: LinkCue) -> None:
+        self._ahead_bytes = self._ahead_s * cue.transmit_rate_bps / 8
+        self._poller.set_delay(cue.delay_s)
+        self.look_ahead()
+
+    def resume(self, delay_s: float, now: float) -> None:
+        """After darkness: ask for the inventory before anything is sent."""
+        for offer in self._offers.values():
+            offer.forget_inventory()
+        self._poller.resume(delay_s, now)
+
+    def peer_restarted(self, delay_s: float, now: float) -> None:
+        self._report_number = -1
+        self.resume(delay_s, now)
+
+    def report(self, report: Report, now: float) -> None:
+        """Take a statement of inventory; an older one than the last is void."""
+        if report.number <= self._report_number:
+            return
+        self._report_number = report.number
+        current = self._poller.heard(report.token, now)
+        self._lines.credit_bytes = report.credit_bytes
+        highest = report.highest if report.polled_epoch == self._epoch else 0
+        for section in report.sections:
+            offer = self._offers.get(section.file_id)
+            if offer is not None:
+                self._settle(offer, section, highest, current)
+        self._lines.rethink()
+        self.look_ahead()
+
+    # What leaves
+
+    def next_poll(self) -> float | None:
+        return self._poller.due() if self._active else None
+
+    def polls(self, frame_bytes: int, now: float) -> list[bytes]:
+        """Polls that name the files in turn to be sent. They claim sequence numbers, so that each frame
+        sent before counts as overtaken when they arrive."""
+        self._poller.missed(now)
+        if self._poller.out_of_patience:
+            self._go_on_blindly()
+        self._sequence += REORDER
+        each = max(1, (frame_bytes - POLL_BYTES) // ENTRY_BYTES)
+        entries = [Entry(o.file_id, len(o.manifest.encoded), o.priority, o.request) for o in self._active]
+        groups = [tuple(entries[at : at + each]) for at in range(0, len(entries), each)]
+        return [
+            encode_poll(Poll(self._epoch, self._sequence, self._poller.next(now), group)) for group in groups
+        ]
+
+    def has_data(self) -> bool:
+        return self._lines.next() is not None
+
+    def next_data(self, frame_bytes: int) -> bytes | None:
+        """The data frame whose turn it is; None if there is nothing to send."""
+        outgoing = self._lines.next()
+        if outgoing is None or outgoing.data is None:
+            return None
+        start, end = outgoing.unsent.take(frame_bytes - DATA_OVERHEAD_BYTES)
+        self._sequence += 1
+        outgoing.flight.append((self._sequence, start, end))
+        self._count(outgoing, start, end)
+        payload = outgoing.data[start:end]
+        frame = encode_data(
+            self._epoch,
+            outgoing.is_manifest,
+            self._sequence,
+            outgoing.chunk_id,
+            outgoing.length,
+            start,
+            payload,
+        )
+        if not outgoing.unsent.size:
+            self.look_ahead()
+        return frame
+
+    def look_ahead(self) -> None:
+        """Open chunks, and ask the node for them, so that the next seconds of rate are at hand."""
+        while True:
+            ready = [
+                (-offer.priority, offer.turn, offer.order, index, offer)
+                for offer in self._active
+                if offer.informed
+                and (index := offer.next_index(self._acknowledged, self._under_way)) is not None
+            ]
+            if not ready:
+                return
+            *_, index, offer = min(ready)
+            waiting = [o.unsent.size for o in self._under_way.values() if o.priority >= offer.priority]
+            if sum(waiting) >= max(self._ahead_bytes, _LEAST_AHEAD * offer.manifest.chunk_bytes):
+                return
+            self._turns += 1
+            offer.turn = self._turns
+            self._open(offer, index)
+
+    # Inside: offers and chunks
+
+    def _take_up(self, manifest: Manifest, priority: int) -> Offer:
+        self._offers_made += 1
+        offer = self._offers[manifest.file_id] = Offer(manifest, priority, self._offers_made)
+        for chunk_id, index in offer.index_of.items():
+            self._places.setdefault(chunk_id, []).append(offer)
+            if chunk_id in self._under_way:
+                offer.under_way[index] = self._under_way[chunk_id]
+            if chunk_id in self._acknowledged:
+                offer.note(chunk_id)
+        self._rank()
+        return offer
+
+    def _rank(self) -> None:
+        ranked = sorted(self._offers.values(), key=lambda offer: (-offer.priority, offer.order))
+        self._active = ranked[:_OFFERS_AT_ONCE]
+
+    def _open(self, offer: Offer, index: int) -> None:
+        outgoing = offer.open(index)
+        self._under_way[outgoing.chunk_id] = outgoing
+        for place in self._places[outgoing.chunk_id]:
+            place.under_way[place.index_of[outgoing.chunk_id]] = outgoing
+        if outgoing.unsent.size < outgoing.length:
+            self._lines.begin(outgoing)
+        self._queue(outgoing)
+
+    def _queue(self, outgoing: Outgoing) -> None:
+        """Put a chunk in line if there is anything to send of it; ask for its data if they are not here."""
+        if outgoing.unsent.size and outgoing.data is not None:
+            self._lines.put(outgoing)
+        elif outgoing.unsent.size and not outgoing.wanted:
+            self._ask(outgoing)
+        elif not outgoing.unsent.size and not outgoing.flight and outgoing.data is not None:
+            outgoing.data, outgoing.wanted = None, False
+
+    def _ask(self, outgoing: Outgoing) -> None:
+        outgoing.wanted = True
+        offer = self._places[outgoing.chunk_id][0]
+        index = offer.index_of[outgoing.chunk_id]
+        offset = offer.manifest.offset(index)
+        self._emit(ChunkWanted(offer.file_id, index, outgoing.chunk_id, offset, outgoing.length))
+
+    def _close(self, chunk_id: bytes) -> None:
+        """Stop sending a chunk."""
+        outgoing = self._under_way.pop(chunk_id, None)
+        if outgoing is None:
+            return
+        self._lines.end(outgoing)
+        for place in self._places.get(chunk_id, ()):
+            place.under_way.pop(place.index_of[chunk_id], None)
+
+    def _count(self, outgoing: Outgoing, start: int, end: int) -> None:
+        if outgoing.is_manifest:
+            return
+        self._lines.begin(outgoing)
+        before = outgoing.once.size
+        outgoing.once.add(start, end)
+        first = outgoing.once.size - before
+        self._counters.first_sent_bytes += first
+        self._counters.repaired_bytes += end - start - first
+        if outgoing.chunk_id in self._acknowledged:
+            self._counters.acknowledged_resent += 1
+
+    def _go_on_blindly(self) -> None:
+        """No inventory comes: send what was never acknowledged rather than wait for ever."""
+        for offer in self._active:
+            if not offer.informed:
+                self._send_manifest(offer)
+                offer.informed = True
+        self.look_ahead()
+
+    # Inside: statements
+
+    def _settle(self, offer: Offer, section: Section, highest: int, current: bool) -> None:
+        if section.state is State.UNKNOWN:
+            self._send_manifest(offer, section, highest)
+            return
+        if section.state in (State.DECLINED, State.CORRUPT):
+            self._refused(offer, section)
+            return
+        self._end_manifest(offer)
+        self._settle_durable(offer, section)
+        pieces = {piece.index: piece for piece in section.pieces}
+        for index, outgoing in list(offer.under_way.items()):
+            if section.first <= index < section.end:
+                outgoing.settle(pieces.get(index), highest)
+                self._queue(outgoing)
+        offer.learn(section, current)
+        if section.state is not State.HELD and not offer.acknowledged_told:
+            offer.acknowledged_told = True
+            self._emit(FileAcknowledged(offer.file_id))
+        if section.state is State.VERIFIED:
+            self.withdraw(offer.file_id)
+            self._emit(FileVerified(offer.file_id, section.detail))
+
+    def _send_manifest(self, offer: Offer, section: Section | None = None, highest: int = 0) -> None:
+        outgoing = offer.manifest_under_way
+        if outgoing is None:
+            encoded = offer.manifest.encoded
+            outgoing = Outgoing(offer.file_id, len(encoded), offer.priority, is_manifest=True)
+            outgoing.data = memoryview(encoded)
+            offer.manifest_under_way = outgoing
+            self._lines.begin(outgoing)
+        if section is not None:
+            pieces = [piece for piece in section.pieces if piece.index == MANIFEST_INDEX]
+            outgoing.settle(pieces[0] if pieces else None, highest)
+        if outgoing.unsent.size:
+            self._lines.put(outgoing)
+
+    def _end_manifest(self, offer: Offer) -> None:
+        if offer.manifest_under_way is not None:
+            self._lines.end(offer.manifest_under_way)
+            offer.manifest_under_way = None
+
+    def _refused(self, offer: Offer, section: Section) -> None:
+        self.withdraw(offer.file_id)
+        if section.state is State.DECLINED:
+            reason = section.detail.decode(errors="replace")
+        else:
+            reason = f"read back with SHA-256 {section.detail.hex()}, not {offer.manifest.sha256.hex()}"
+        self._emit(FileRefused(offer.file_id, reason))
+
+    def _settle_durable(self, offer: Offer, section: Section) -> None:
+        """Take the durable chunks of a section as acknowledged, and missing ones as not (any more)."""
+        chunks = offer.manifest.chunks
+        full_end = min(section.first + section.full, len(chunks))
+        for index in range(max(section.first, offer.low), full_end):
+            self._acknowledge(chunks[index])
+        if section.first <= offer.low:
+            offer.low = max(offer.low, full_end)
+        flags = f"{section.bitmap:0{section.bits}b}"[::-1] if section.bits else ""
+        for chunk_id, flag in zip(chunks[full_end:], flags, strict=False):
+            if flag == "1":
+                self._acknowledge(chunk_id)
+            elif chunk_id in self._acknowledged:
+                self._lose(chunk_id)
+        for index in range(full_end + section.bits, min(section.end, offer.high)):
+            if chunks[index] in self._acknowledged:
+                self._lose(chunks[index])
+
+    def _acknowledge(self, chunk_id: bytes) -> None:
+        if chunk_id in self._acknowledged:
+            return
+        self._note(chunk_id)
+        self._counters.chunks_acknowledged += 1
+        file_ids = tuple(offer.file_id for offer in self._places[chunk_id])
+        self._emit(ChunkAcknowledged(chunk_id, file_ids))
+
+    def _lose(self, chunk_id: bytes) -> None:
+        self._acknowledged.remove(chunk_id)
+        for offer in self._places[chunk_id]:
+            offer.reopen(chunk_id)
+        file_ids = tuple(offer.file_id for offer in self._places[chunk_id])
+        self._emit(ChunkLost(chunk_id, file_ids))
+
+    def _note(self, chunk_id: bytes) -> None:
+        self._acknowledged.add(chunk_id)
+        self._close(chunk_id)
+        for offer in self._places.get(chunk_id, ()):
+            offer.note(chunk_id)

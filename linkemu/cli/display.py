@@ -16,7 +16,7 @@ from rich.text import Text
 
 from linkemu.cli.narrator import fraction
 from linkemu.cli.picture import Link, Picture, why
-from linkemu.telemetry import Beam, NodeStatus, TransferState
+from linkemu.telemetry import Beam, NodeState, TransferState
 from linkemu.units import format_bytes, format_duration, format_length, format_rate
 
 LINKS_SHOWN = 4
@@ -70,22 +70,36 @@ def _clock_note(picture: Picture) -> str:
 
 
 def processes(picture: Picture) -> Text:
-    """One dot for each process."""
+    """One dot for each process: green when it works, red when it is gone."""
     text = Text(" ")
-    restarts = picture.session.restarts if picture.session is not None else {}
-    for node in sorted(picture.nodes.values(), key=_by_role):
-        text.append("● ", style=_NODE_STYLE[node.state])
-        text.append(node.node)
-        if node.state != "up":
-            text.append(f" {node.state}", style=_NODE_STYLE[node.state])
-        if count := restarts.get(node.node, 0):
+    restarts = picture.restarts()
+    for name in sorted({*picture.processes, *picture.nodes}, key=lambda each: _rank(picture, each)):
+        state = _condition(picture, name)
+        text.append("● ", style=_NODE_STYLE[state])
+        text.append(name)
+        if (process := picture.processes.get(name)) is not None and process.change == "started":
+            text.append(f" {process.pid}", style="dim")
+        if state != "up":
+            text.append(f" {state}", style=_NODE_STYLE[state])
+        if count := restarts.get(name, 0):
             text.append(f" restarted {count}×", style="yellow")
         text.append("   ")
     return text
 
 
-def _by_role(node: NodeStatus) -> tuple[int, str]:
-    return ("emulator", "ground", "satellite").index(node.role), node.node
+def _condition(picture: Picture, name: str) -> NodeState:
+    """What a process says of itself, unless its parent knows better."""
+    process, node = picture.processes.get(name), picture.nodes.get(name)
+    if process is not None and process.change != "started":
+        return "lost" if process.change == "died" else "stopped"
+    return "up" if node is None else node.state
+
+
+def _rank(picture: Picture, name: str) -> tuple[int, str]:
+    node = picture.nodes.get(name)
+    if node is None:
+        return ("broker", "emulator").index(name) if name in ("broker", "emulator") else 4, name
+    return 1 + ("emulator", "ground", "satellite").index(node.role), name
 
 
 def link_panel(link: Link, now: float) -> Panel:

@@ -6,7 +6,10 @@ messages in, text out.
 
 from __future__ import annotations
 
+import signal
+
 from linkemu.cli.picture import Link, Picture, why
+from linkemu.runtime.supervisor import ProcessChange
 from linkemu.telemetry import (
     Beam,
     LinkState,
@@ -33,9 +36,11 @@ class Narrator:
         self._restarts: dict[str, int] = {}
         self._told_at: dict[tuple[str, str], float] = {}
 
-    def tell(self, message: Message, picture: Picture) -> list[str]:
+    def tell(self, message: Message | ProcessChange, picture: Picture) -> list[str]:
         """Lines for ``message``, which ``picture`` has already taken."""
         match message:
+            case ProcessChange():
+                return self._tell_process(message, picture)
             case Session():
                 return self._tell_session(message, picture)
             case NodeStatus():
@@ -46,6 +51,18 @@ class Narrator:
                 return self._tell_link(message, picture) or self._repeat(message, picture)
             case TransferState():
                 return self._tell_transfer(message)
+        return []
+
+    def _tell_process(self, change: ProcessChange, picture: Picture) -> list[str]:
+        self._restarts[change.name] = max(change.restarts, self._restarts.get(change.name, 0))
+        match change.change:
+            case "started":
+                again = f" again ({change.restarts})" if change.restarts else ""
+                return [stamped(picture.now, f"{change.name}: process {change.pid} started{again}")]
+            case "died":
+                return [
+                    stamped(picture.now, f"{change.name}: process {change.pid} died ({ending(change.code)})")
+                ]
         return []
 
     def _tell_session(self, session: Session, picture: Picture) -> list[str]:
@@ -106,6 +123,18 @@ class Narrator:
 def stamped(at_s: float, text: str) -> str:
     """A line with its scenario time in front."""
     return f"{at_s:10.3f} s  {text}"
+
+
+def ending(code: int | None) -> str:
+    """An exit code in words."""
+    if code is None:
+        return "no exit code"
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
 
 
 def beam_line(beam: Beam, link: Link | None) -> str:

@@ -58,6 +58,11 @@ def warn(warnings: Iterable[str]) -> None:
         typer.echo(f"linkemu: warning: {warning}", err=True)
 
 
+def count(number: int, one: str, many: str) -> str:
+    """ "1 pass", "2 passes"."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def iso(moment: datetime) -> str:
     """ "2024-05-10T18:50:36.123456Z" of an aware UTC datetime."""
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

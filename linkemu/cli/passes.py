@@ -188,7 +188,7 @@ def _show(rows: list[dict[str, Any]], search: Search) -> None:
         return
     several = search.stations > 1
     table = Table(
-        title=f"{len(rows)} pass{'es' * (len(rows) > 1)} in {span}",
+        title=f"{output.count(len(rows), 'pass', 'passes')} in {span}",
         title_justify="left",
         box=None,
         header_style="bold",

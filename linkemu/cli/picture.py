@@ -6,10 +6,11 @@ needs. Times are scenario seconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from linkemu.cli.causes import CAUSES
+from linkemu.runtime.supervisor import ProcessChange
 from linkemu.telemetry import (
     Beam,
     ClockState,
@@ -22,18 +23,6 @@ from linkemu.telemetry import (
 )
 
 Pair = tuple[str, str]  # station, satellite
-
-CAUSES: Mapping[str, str] = {
-    "below_mask": "below the mask",
-    "unassigned": "terminal points elsewhere",
-    "slewing": "slewing",
-    "acquiring": "acquiring",
-    "sun": "too near the Sun",
-    "cloud": "cloud",
-    "fade": "fade",
-    "fault": "fault",
-    "margin": "no mode closes",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +58,15 @@ class Picture:
         self.session: Session | None = None
         self.clock: ClockState | None = None
         self.nodes: dict[str, NodeStatus] = {}
+        self.processes: dict[str, ProcessChange] = {}
         self.links: dict[Pair, Link] = {}
         self.transfers: dict[tuple[str, str], TransferState] = {}
 
-    def take(self, message: Message) -> None:
+    def take(self, message: Message | ProcessChange) -> None:
         """Take one message in. Late and retained ones are welcome."""
         match message:
+            case ProcessChange():
+                self.processes[message.name] = message
             case Session():
                 self.session = message
             case ClockState():
@@ -90,6 +82,12 @@ class Picture:
                 self._at(message.at_s)
             case TransferState():
                 self.transfers[message.node, message.id] = message
+
+    def restarts(self) -> dict[str, int]:
+        """How often each process had to be started again, those that had."""
+        told = dict(self.session.restarts) if self.session is not None else {}
+        seen = {each.name: each.restarts for each in self.processes.values()}
+        return {name: count for name, count in {**told, **seen}.items() if count}
 
     def link(self, station: str, satellite: str) -> Link | None:
         return self.links.get((station, satellite))

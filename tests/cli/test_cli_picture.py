@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from linkemu.cli import display
+from linkemu.cli.causes import CAUSES
 from linkemu.cli.narrator import Narrator, fraction
-from linkemu.cli.picture import CAUSES, Picture, why
+from linkemu.cli.picture import Picture, why
 from linkemu.link.timeline import Cause
 from linkemu.telemetry import (
     Beam,

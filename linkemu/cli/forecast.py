@@ -1,0 +1,65 @@
+"""``linkemu forecast``: compiles the sky of a scenario and says what it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from linkemu.cli import output
+
+if TYPE_CHECKING:
+    from linkemu.forecast import Forecast
+    from linkemu.scenario import Scenario
+
+
+def forecast(
+    scenario: Annotated[Path, typer.Argument(help="Scenario file (TOML).", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="Write the sky to this file (docs/timeline-format.md).")
+    ] = None,
+    json: output.Json = False,
+) -> None:
+    """Compile the sky: contact windows, what each can carry, and every outage with its cause.
+
+    \b
+    Examples:
+      linkemu forecast configs/demo.toml
+      linkemu forecast configs/demo.toml --out demo.sky
+      linkemu forecast configs/constellation.toml --json
+    """
+    from linkemu import scenario as scenarios
+    from linkemu.cli import skytables
+
+    read = scenarios.load(scenario)
+    compiled = _compile(read)
+    if out is not None:
+        compiled.sky.save(out)
+    output.warn(compiled.warnings)
+    summary = skytables.summarise(read, compiled)
+    if json:
+        output.document(summary)
+    else:
+        skytables.show(summary, out)
+
+
+def _compile(scenario: Scenario) -> Forecast:
+    """The forecast, with a progress bar on stderr while it is made."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    import linkemu.forecast
+
+    columns = (
+        TextColumn("compiling the sky"),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=output.notices(), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+
+        def progress(share: float, what: str) -> None:
+            bar.update(task, completed=share, description=what)
+
+        return linkemu.forecast.forecast(scenario, progress)

@@ -1,0 +1,89 @@
+"""Shows a run as it goes: redrawn on a terminal, one line for each change anywhere else.
+
+Feed it events in the order in which they come. What is drawn stands in display.py, what is told in
+narrator.py.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from linkemu.cli import display
+from linkemu.cli.narrator import Narrator, stamped
+from linkemu.cli.picture import Picture
+from linkemu.runtime.supervisor import ProcessChange
+from linkemu.telemetry import Message
+
+LINES_KEPT = 6
+FRAMES_PER_SECOND = 8
+
+
+class Watch:
+    """A picture on a console for as long as the context lasts."""
+
+    def __init__(self, console: Console, every_s: float = 0.0) -> None:
+        self.picture = Picture()
+        self._console = console
+        self._narrator = Narrator(0.0 if console.is_terminal else every_s)
+        self._lines: deque[str] = deque(maxlen=LINES_KEPT)
+        self._busy: str | None = None
+        self._lock = threading.Lock()  # rich redraws from a thread of its own
+        self._live: Live | None = None
+        if console.is_terminal:
+            self._live = Live(
+                console=console,
+                refresh_per_second=FRAMES_PER_SECOND,
+                get_renderable=self._draw,
+                transient=True,
+            )
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            if error is None:
+                self._console.print(self._draw())
+
+    def take(self, message: Message | ProcessChange) -> None:
+        """Take a message in, and tell what it changes."""
+        with self._lock:
+            self._busy = None
+            self.picture.take(message)
+            lines = self._narrator.tell(message, self.picture)
+        self._tell(lines)
+
+    def note(self, text: str) -> None:
+        """Tell something that no message says."""
+        self._tell([stamped(self.picture.now, text)])
+
+    def busy(self, text: str) -> None:
+        """What keeps us before there is anything to draw; until the next message."""
+        if self._live is None and text != self._busy:
+            self._console.print(text, markup=False)
+        self._busy = text
+
+    def _tell(self, lines: list[str]) -> None:
+        with self._lock:
+            self._lines.extend(lines)
+        if self._live is None:
+            for line in lines:
+                self._console.print(line, markup=False, soft_wrap=True)
+
+    def _draw(self) -> RenderableType:
+        with self._lock:
+            if self._busy is not None:
+                return Group(Text(f" {self._busy}", style="dim"))
+            return display.screen(self.picture, self._lines)

@@ -76,7 +76,7 @@ def outages(timeline: LinkTimeline, shortest_s: float = LONG_s) -> list[Outage]:
     Erasure and the loss of lock that it leads to are one outage if their cause is the same.
     """
     dark = [
-        Outage(start * 1e-9, end * 1e-9, Cause(cause), known)
+        Outage(start / 1e9, end / 1e9, Cause(cause), known)
         for start, end, cause, known, rate in zip(
             timeline.edge_ns[:-1].tolist(),
             timeline.edge_ns[1:].tolist(),
@@ -100,7 +100,7 @@ def _lit(timeline: LinkTimeline, start_ns: int, end_ns: int, cause: Cause) -> li
     first = max(0, int(np.searchsorted(edges, start_ns, side="right")) - 1)
     stop = int(np.searchsorted(edges, end_ns, side="left"))
     return [
-        Outage(max(start_ns, int(edges[i])) * 1e-9, min(end_ns, int(edges[i + 1])) * 1e-9, cause, False)
+        Outage(max(start_ns, int(edges[i])) / 1e9, min(end_ns, int(edges[i + 1])) / 1e9, cause, False)
         for i in range(first, min(stop, len(rates)))
         if rates[i] > 0
     ]
@@ -131,7 +131,7 @@ def state_at(timeline: LinkTimeline, t_s: float) -> State:
             cause, until_ns = Cause(int(timeline.erased_cause[run])), min(until_ns, int(long[run, 1]))
     delay = float(delay_s(timeline, np.array([now_ns]))[0])
     figures = _figures(timeline, now_ns)
-    return State(rate, cause, known, until_ns * 1e-9, None if np.isnan(delay) else delay, *figures)
+    return State(rate, cause, known, until_ns / 1e9, None if np.isnan(delay) else delay, *figures)
 
 
 def _figures(timeline: LinkTimeline, now_ns: int) -> list[float | None]:

@@ -1,0 +1,150 @@
+"""Cost and goodput of the transfer room: two Endpoints over two Channels in virtual time, no sockets.
+
+    python bench/transfer.py [--size-MiB 1024] [--rate-Mbps 1000] [--delay-ms 5] [--erased 0.02] [--profile]
+
+Goodput is compared with what the timeline allows: capacity, less erased slots, less whole frames that touch
+one. CPU is the Endpoints' own, measured around their calls, without the channels and the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from linkemu.link.channel import Channel
+from linkemu.link.timeline import constant
+from linkemu.machine import Direction
+from linkemu.transfer import events
+from linkemu.transfer.endpoint import Endpoint
+from linkemu.transfer.frames import DATA_OVERHEAD_BYTES
+from linkemu.transfer.holdings import Holdings
+from linkemu.transfer.manifest import Builder
+from linkemu.transfer.pacing import LinkCue, frame_bytes_for
+
+_MIB = 1 << 20
+
+
+class Meter:
+    """CPU seconds inside the calls of one Endpoint."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.cpu_s = 0.0
+
+    def call(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        start = time.process_time()
+        result = method(*arguments)
+        self.cpu_s += time.process_time() - start
+        return result
+
+
+def allowed_goodput(
+    rate_bps: int, slots: int, erased: list[tuple[int, int]], frame_bytes: int, seconds: float
+) -> float:
+    """Payload bit/s if every frame that touches no erased slot arrived, and nothing else were sent."""
+    frame_s = 8 * frame_bytes / rate_bps
+    lost = {slot for start, count in erased for slot in range(start, start + count)}
+    clean = total = 0
+    while (total + 1) * frame_s < min(seconds, slots * 1e-3):
+        first, last = int(total * frame_s * 1e3), int(((total + 1) * frame_s - 1e-12) * 1e3)
+        clean += not any(slot in lost for slot in range(first, last + 1))
+        total += 1
+    return rate_bps * clean / total * (1 - DATA_OVERHEAD_BYTES / frame_bytes)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--size-MiB", type=int, default=1024, dest="size_MiB")
+    parser.add_argument("--rate-Mbps", type=float, default=1000.0)
+    parser.add_argument("--delay-ms", type=float, default=5.0)
+    parser.add_argument("--erased", type=float, default=0.02)
+    parser.add_argument("--frame-bytes", type=int, default=0)
+    parser.add_argument("--profile", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.profile:
+        profile = cProfile.Profile()
+        profile.runcall(run, arguments)
+        pstats.Stats(profile).sort_stats("tottime").print_stats(25)
+    else:
+        run(arguments)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    rate_bps = round(arguments.rate_Mbps * 1e6)
+    size = arguments.size_MiB * _MIB
+    duration_s = 3 * 8 * size / rate_bps + 10
+    slots = int(duration_s * 1000)
+    draw = random.Random(7)
+    erased = [(slot, 1) for slot in range(slots) if draw.random() < arguments.erased]
+    erased_down = [(slot, 1) for slot in range(slots) if draw.random() < arguments.erased]
+    delay_s = arguments.delay_ms / 1e3
+    channels = (
+        Channel(constant("g", "s", Direction.UP, rate_bps, delay_s, duration_s, erased=erased)),
+        Channel(constant("g", "s", Direction.DOWN, rate_bps, delay_s, duration_s, erased=erased_down)),
+    )
+    frame_bytes = arguments.frame_bytes or frame_bytes_for(rate_bps)
+    cue = LinkCue(rate_bps, True, delay_s, frame_bytes)
+
+    pattern = draw.randbytes(_MIB)
+    builder = Builder("bench")
+    for index in range(arguments.size_MiB):
+        builder.add(index.to_bytes(8, "big") + pattern[8:])
+    manifest = builder.finish()
+
+    ground, satellite = Meter(Endpoint(Holdings(), 1)), Meter(Endpoint(Holdings(), 1))
+    meters = (ground, satellite)
+    now = 0.0
+    finished_s: float | None = None
+    for meter in meters:
+        meter.endpoint.cue(cue, now)
+    ground.endpoint.offer(manifest, 0, (), now)
+
+    while finished_s is None:
+        for side, meter in enumerate(meters):
+            endpoint = meter.endpoint
+            for datagram in channels[1 - side].transmit(now):
+                meter.call(endpoint.receive, datagram, now)
+            for event in meter.call(endpoint.events):
+                match event:
+                    case events.ChunkWanted(_, index, chunk_id, _, _):
+                        content = index.to_bytes(8, "big") + pattern[8:]
+                        meter.call(endpoint.supply, chunk_id, content, now)
+                    case events.ChunkReceived(chunk_id, _):
+                        meter.call(endpoint.stored, chunk_id, now)
+                    case events.FileComplete(file_id):
+                        finished_s = now
+                        meter.call(endpoint.verified, file_id, manifest.sha256, True, now)
+            for datagram in meter.call(endpoint.transmit, now):
+                channels[side].receive(datagram, now)
+        times = [meter.call(meter.endpoint.next_wakeup) for meter in meters]
+        times += [channel.next_wakeup() for channel in channels]
+        now = max(now, min(time for time in times if time is not None))
+
+    goodput_bps = 8 * size / finished_s
+    allowed_bps = allowed_goodput(rate_bps, slots, erased, frame_bytes, finished_s)
+    counters = ground.endpoint.counters
+    back = satellite.endpoint.counters
+    gigabytes = size / 1e9
+    frames = counters.frames_sent
+    print(f"size {arguments.size_MiB} MiB, {rate_bps / 1e6:.0f} Mbit/s, one way {arguments.delay_ms} ms, "
+          f"{arguments.erased:.1%} of slots erased, frames of {frame_bytes} B")  # fmt: skip
+    print(f"goodput          {goodput_bps / 1e6:.1f} Mbit/s in {finished_s:.3f} s")
+    print(f"allowed          {allowed_bps / 1e6:.1f} Mbit/s, ratio {goodput_bps / allowed_bps:.4f}")
+    print(f"frames           {frames}, lost {channels[0].counters.erased}, "
+          f"repaired {counters.repaired_bytes / size:.2%}, duplicates {back.duplicate_bytes} B")  # fmt: skip
+    print(f"reports          {back.report_bytes_sent / size:.4%} of the file's bytes")
+    print(f"sender CPU       {ground.cpu_s / gigabytes:.3f} s/GB, {1e6 * ground.cpu_s / frames:.1f} us/frame")
+    print(f"receiver CPU     {satellite.cpu_s / gigabytes:.3f} s/GB, "
+          f"{1e6 * satellite.cpu_s / frames:.1f} us/frame")  # fmt: skip
+    print(f"acknowledged chunks resent: {counters.acknowledged_resent}")
+
+
+if __name__ == "__main__":
+    main()

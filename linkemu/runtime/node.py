@@ -8,11 +8,12 @@ one for the virtual clock, and the node can't tell which. Order: the node attach
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Any
 
 from linkemu import telemetry
 from linkemu.contract import Address
@@ -60,7 +61,7 @@ class Context:
         return self.epoch + timedelta(seconds=at)
 
 
-Run = Callable[[Context], Awaitable[None]]
+Run = Callable[[Context], Coroutine[Any, Any, None]]
 
 
 def find(role: Role, name: str | None = None) -> Run:

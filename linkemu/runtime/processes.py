@@ -47,10 +47,7 @@ def tell(
     skip_gaps: bool,
 ) -> Told:
     """Write sky, plans, node files and emulator file."""
-    nodes: dict[str, Role] = {
-        **{station.id: "ground" for station in scenario.stations},
-        **{satellite.id: "satellite" for satellite in scenario.satellites},
-    }
+    nodes = roles(scenario)
     emulator, *terminals = free_addresses(1 + len(nodes), socket.SOCK_DGRAM)
     doors = _doors(scenario)
     forecast.sky.save(directory.sky)
@@ -107,6 +104,12 @@ def programs(told: Told, directory: RunDirectory) -> tuple[Program, ...]:
         for name, role in told.nodes.items()
     ]
     return (Program(EMULATOR, emulator, directory.log(EMULATOR)), *nodes)
+
+
+def roles(scenario: Scenario) -> dict[str, Role]:
+    """All nodes of a scenario with their roles, stations first."""
+    stations: dict[str, Role] = {station.id: "ground" for station in scenario.stations}
+    return {**stations, **{satellite.id: "satellite" for satellite in scenario.satellites}}
 
 
 def links_of(forecast: Forecast, node: str) -> tuple[NodeLink, ...]:

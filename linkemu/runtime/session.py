@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from linkemu.runtime import broker, ledger, mqtt
 from linkemu.runtime.bus import Bus, NullBus
 from linkemu.runtime.layout import DEFAULT, Marker, RunDirectory
 from linkemu.runtime.processes import EMULATOR, Told, programs, tell
+from linkemu.runtime.records import Records
 from linkemu.runtime.supervisor import ProcessChange, Program, Supervisor
 from linkemu.scenario import Scenario
 
@@ -105,6 +107,7 @@ class Session:
         self._directory = RunDirectory(self.options.directory or DEFAULT / scenario.name, self.options.state)
         self._stop = asyncio.Event()
         self._done = asyncio.Event()
+        self._over = asyncio.Event()
         self._exits = contextlib.AsyncExitStack()
         self._reason: Reason = "stopped"
         self._told: Told | None = None
@@ -153,7 +156,7 @@ class Session:
         """
         failure = self._supervisor.failure
         waits: dict[Reason, asyncio.Task[Any]] = {
-            "ended": asyncio.create_task(self._supervisor.ended(EMULATOR)),
+            "ended": asyncio.create_task(self._over.wait()),
             "stopped": asyncio.create_task(self._stop.wait()),
         }
         if self.options.until_done:
@@ -232,6 +235,7 @@ class Session:
         tasks = [
             asyncio.create_task(self._listen(bus), name="bus"),
             asyncio.create_task(self._read_ledgers(tell=url is None), name="ledgers"),
+            asyncio.create_task(self._read_time(tell=url is None), name="time"),
         ]
         try:
             yield bus
@@ -261,6 +265,21 @@ class Session:
                 seen[state.id] = state
             if not self._missing() and all(state.ended for state in states):
                 self._done.set()
+            await asyncio.sleep(_POLL_S)
+
+    async def _read_time(self, tell: bool) -> None:
+        """Notice when the scenario is over, by the time map that the emulator keeps; ``tell`` the time."""
+        records = Records(self._directory.emulator)
+        while True:
+            time_map = records.time_map()
+            if time_map is not None:
+                at_s = time_map.scenario_ns(time.monotonic_ns()) / 1e9
+                if tell:
+                    skipped_s = time_map.skipped_ns() / 1e9
+                    duration_s = self.scenario.duration_s
+                    self._on_event(telemetry.ClockState(at_s, self._rate, duration_s, 0.0, skipped_s))
+                if at_s >= self.scenario.duration_s:
+                    self._over.set()
             await asyncio.sleep(_POLL_S)
 
     async def _doors_open(self, waiting: list[Address]) -> None:

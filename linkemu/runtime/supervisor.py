@@ -69,7 +69,7 @@ class _Child:
 
 
 class Supervisor:
-    """Keeps programs running. Order: ``start`` each, wait for ``ended`` or ``failure``, ``stop``."""
+    """Keeps programs running. Order: ``start`` each, wait for ``failure`` or whatever else, ``stop``."""
 
     def __init__(self, on_change: Callable[[ProcessChange], None]) -> None:
         self._on_change = on_change
@@ -88,12 +88,6 @@ class Supervisor:
     def restarts(self) -> dict[str, int]:
         """How often each program had to be started again."""
         return {name: child.restarts for name, child in self._children.items()}
-
-    async def ended(self, name: str) -> int | None:
-        """Its exit code, once it has ended for good; None if it never ran."""
-        task = self._children[name].task
-        assert task is not None
-        return await asyncio.shield(task)
 
     async def stop(self, names: Iterable[str] | None = None, grace_s: float = GRACE_S) -> None:
         """End these programs (all, by default): SIGTERM, and after ``grace_s`` SIGKILL."""

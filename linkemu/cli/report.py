@@ -5,6 +5,7 @@ Data come as telemetry.TransferState and fidelity.Fidelity; JSON of the same com
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -15,6 +16,8 @@ from rich.text import Text
 
 from linkemu.cli.narrator import fraction
 from linkemu.link.fidelity import Fidelity
+from linkemu.runtime.session import Outcome
+from linkemu.scenario import Scenario
 from linkemu.telemetry import TransferState
 from linkemu.units import format_bytes, format_duration
 
@@ -106,6 +109,46 @@ def fidelity_document(fidelity: Fidelity | None) -> dict[str, Any] | None:
 
 def transfers_document(transfers: Iterable[TransferState]) -> list[dict[str, Any]]:
     return [asdict(each) for each in sorted(transfers, key=lambda one: (one.node, one.id))]
+
+
+def outcome_document(outcome: Outcome) -> dict[str, Any]:
+    """A run for JSON."""
+    return {
+        "scenario": outcome.scenario,
+        "directory": str(outcome.directory),
+        "reason": outcome.reason,
+        "ok": outcome.ok,
+        "transfers": transfers_document(outcome.transfers),
+        "missing": list(outcome.missing),
+        "restarts": dict(outcome.restarts),
+        "fidelity": fidelity_document(fidelity_of(outcome)),
+    }
+
+
+def fidelity_of(outcome: Outcome) -> Fidelity | None:
+    """The emulator's report, if it left one."""
+    return None if outcome.fidelity is None else Fidelity.from_json(json.dumps(outcome.fidelity))
+
+
+def missing(scenario: Scenario, transfers: Iterable[TransferState]) -> list[str]:
+    """Scripted work of which no node has said anything."""
+    known = {(each.node, each.action, each.name) for each in transfers}
+    return [
+        f"{each.action} {each.name} ({each.station})"
+        for each in scenario.transfers
+        if (each.station, each.action, each.name) not in known
+    ]
+
+
+def verdict(reason: str, transfers: Sequence[TransferState], missing: Sequence[str]) -> Text:
+    """What it came to, in one line."""
+    undone = [each.name for each in transfers if each.state != "verified"]
+    if undone or missing:
+        return Text(f"{reason}; not verified: {', '.join([*undone, *missing])}", style="bold red")
+    done = f"{len(transfers)} transfer{'s' * (len(transfers) != 1)} verified"
+    return Text(
+        f"{reason}; {done}" if transfers else f"{reason}; nothing was to be transferred", style="bold green"
+    )
 
 
 def show(console: Console, transfers: Sequence[TransferState], fidelity: Fidelity | None) -> None:

@@ -99,9 +99,10 @@ def _at(compiled: Forecast, seconds: float) -> str:
 
 def show(summary: dict[str, Any], out: Path | None) -> None:
     console = output.console()
+    passes = output.count(summary["passes"], "pass", "passes")
     title = (
         f"[bold]{summary['scenario']}[/]  {summary['epoch'][:19].replace('T', ' ')} UTC, "
-        f"{format_duration(summary['duration_s'])}, seed {summary['seed']}, {output.count(summary['passes'], 'pass', 'passes')}"
+        f"{format_duration(summary['duration_s'])}, seed {summary['seed']}, {passes}"
     )
     console.print(title)
     if summary["windows"]:

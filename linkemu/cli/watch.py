@@ -18,6 +18,7 @@ from rich.text import Text
 from linkemu.cli import display
 from linkemu.cli.narrator import Narrator, stamped
 from linkemu.cli.picture import Picture
+from linkemu.runtime.session import Compiling, Event, Ready
 from linkemu.runtime.supervisor import ProcessChange
 from linkemu.telemetry import Message
 
@@ -57,6 +58,19 @@ class Watch:
             if error is None:
                 self._console.print(self._draw())
 
+    def follow(self, event: Event) -> None:
+        """Take whatever a session says."""
+        match event:
+            case Compiling():
+                self.busy(f"compiling the sky {100 * event.fraction:.0f} %")
+            case Ready():
+                for warning in event.warnings:
+                    self.note(f"warning: {warning}")
+                for station, (host, port) in event.marker.doors.items():
+                    self.note(f"{station}: door open at http://{host}:{port}")
+            case _:
+                self.take(event)
+
     def take(self, message: Message | ProcessChange) -> None:
         """Take a message in, and tell what it changes."""
         with self._lock:
@@ -71,7 +85,7 @@ class Watch:
 
     def busy(self, text: str) -> None:
         """What keeps us before there is anything to draw; until the next message."""
-        if self._live is None and text != self._busy:
+        if self._live is None and self._busy is None:
             self._console.print(text, markup=False)
         self._busy = text
 

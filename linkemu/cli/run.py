@@ -1,0 +1,118 @@
+"""``linkemu run``: plays a scenario, in processes of its own or, under the virtual clock, in this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from linkemu.cli import output, readers
+from linkemu.cli.door import FAILED, INTERRUPTED
+from linkemu.errors import InputError
+
+if TYPE_CHECKING:
+    from linkemu.runtime.session import Options
+    from linkemu.scenario import Scenario
+
+EMBEDDED = "embedded"
+REPEAT_S = 5.0  # without a terminal, geometry of open links is told this often
+CLOCKS = ("real", "scaled", "virtual")
+
+
+def run(
+    scenario: Annotated[Path, typer.Argument(help="Scenario file (TOML).", show_default=False)],
+    directory: Annotated[
+        Path | None,
+        typer.Option("--dir", help="Directory of the run (.linkemu/NAME); found again by put, get, …"),
+    ] = None,
+    broker: Annotated[
+        str, typer.Option(help="embedded, mosquitto, off, or a URL such as mqtt://host:1883.")
+    ] = EMBEDDED,
+    clock: Annotated[
+        str | None,
+        typer.Option(
+            parser=readers.one_of("--clock", *CLOCKS),
+            metavar="|".join(CLOCKS),
+            help="Instead of the scenario's clock.",
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(parser=readers.rate, metavar="X", help="Scenario seconds in a second (scaled)."),
+    ] = None,
+    skip_gaps: Annotated[
+        bool, typer.Option("--skip-gaps", help="Jump over the time in which no link is near a window.")
+    ] = False,
+    until_done: Annotated[
+        bool, typer.Option("--until-done", help="End when all transfers have ended.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget what spools and stores of earlier runs hold.")
+    ] = False,
+    json: output.Json = False,
+) -> None:
+    """Run a scenario: broker, emulator, ground stations and satellites, until its end or Ctrl-C.
+
+    Ends with the transfers and the fidelity report. Exit code 0 if every transfer was verified.
+
+    \b
+    Examples:
+      linkemu run configs/demo.toml
+      linkemu run configs/demo.toml --until-done --json
+      linkemu run configs/demo.toml --broker off --fresh
+      linkemu run configs/constellation.toml --clock virtual
+    """
+    from linkemu import scenario as scenarios
+
+    read = scenarios.load(scenario)
+    mode = clock or ("scaled" if rate is not None else read.clock.mode)
+    _check(mode, rate, read)
+    if mode == "virtual":
+        from linkemu.cli import virtual
+
+        _refuse_processes(broker, skip_gaps, until_done)
+        code = virtual.run(read, directory, json)
+    else:
+        from linkemu.runtime.session import Options
+
+        speed = 1.0 if mode == "real" else rate
+        code = _in_processes(
+            read, Options(directory, None, broker, speed, skip_gaps, until_done, fresh), json
+        )
+    raise typer.Exit(code)
+
+
+def _refuse_processes(broker: str, skip_gaps: bool, until_done: bool) -> None:
+    """The virtual clock has one process, no broker, and no time to wait for."""
+    given = {"--broker": broker != EMBEDDED, "--skip-gaps": skip_gaps, "--until-done": until_done}
+    for option, is_given in given.items():
+        if is_given:
+            raise InputError(option, "has no meaning under the virtual clock")
+
+
+def _check(mode: str, rate: float | None, scenario: Scenario) -> None:
+    """One clock, said once."""
+    if mode != "scaled" and rate is not None:
+        raise InputError("--rate", f"belongs to the scaled clock, not to the {mode} one")
+    if mode == "scaled" and rate is None and scenario.clock.mode != "scaled":
+        raise InputError("--clock", "scaled needs --rate, or a rate in the scenario")
+
+
+def _in_processes(scenario: Scenario, options: Options, json: bool) -> int:
+    """Run it, show it, report it; the exit code."""
+    from linkemu.cli import report
+    from linkemu.cli.watch import Watch
+    from linkemu.runtime import session
+
+    with Watch(output.notices() if json else output.console(), REPEAT_S) as watch:
+        outcome = session.run(scenario, options, watch.follow)
+    if json:
+        output.document(report.outcome_document(outcome))
+    else:
+        console = output.console()
+        report.show(console, outcome.transfers, report.fidelity_of(outcome))
+        console.print(report.verdict(outcome.reason, outcome.transfers, outcome.missing))
+    if outcome.reason == "stopped":
+        return INTERRUPTED
+    return 0 if outcome.ok else FAILED

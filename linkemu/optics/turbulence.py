@@ -56,7 +56,7 @@ class Moments:
 
 @lru_cache(maxsize=256)
 def moments(profile: Profile, altitude_m: float = 0.0, start_m: float = 0.0) -> Moments:
-    """By Gauss-Legendre in three layers from ``start_m`` above ground up to 20 km."""
+    """By Gauss-Legendre in three layers up to 20 km, seen by a terminal ``start_m`` above the ground."""
     nodes, weights = np.polynomial.legendre.leggauss(64)
     heights, steps = [], []
     for low, high in _LAYERS_m:
@@ -65,7 +65,7 @@ def moments(profile: Profile, altitude_m: float = 0.0, start_m: float = 0.0) -> 
         steps.append(weights / 2.0 * (high - low))
     h, dh = np.concatenate(heights), np.concatenate(steps)
     strength = profile.strength(h, altitude_m) * dh
-    zero, *others = (float(np.sum(strength * h**power)) for power in (0.0, 5 / 6, 5 / 3, 2.0))
+    zero, *others = (float(np.sum(strength * (h - start_m) ** power)) for power in (0.0, 5 / 6, 5 / 3, 2.0))
     return Moments(zero, *others)
 
 

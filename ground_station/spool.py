@@ -38,6 +38,7 @@ class Spool:
         self._chunk_bytes = chunk_bytes
         self._journal = Journal(disk, self._root / "journal")
         self._manifests: dict[str, Manifest] = {}
+        self._positions: dict[str, dict[bytes, list[int]]] = {}
         self._lock = asyncio.Lock()
         self._drafts = 0
         self._compact_at = _COMPACT_BYTES
@@ -60,6 +61,15 @@ class Spool:
     def manifest(self, entry: Entry) -> Manifest | None:
         """The manifest of an entry that hasn't ended; None for a get that nobody has offered yet."""
         return self._manifests.get(entry.id)
+
+    def positions(self, entry: Entry) -> dict[bytes, list[int]]:
+        """Where each chunk of an entry stands in its file."""
+        if entry.id not in self._positions:
+            found: dict[bytes, list[int]] = {}
+            for index, chunk in enumerate(self._manifests[entry.id].chunks):
+                found.setdefault(chunk, []).append(index)
+            self._positions[entry.id] = found
+        return self._positions[entry.id]
 
     def path(self, entry: Entry, kind: str) -> Path:
         return self._root / f"{entry.id}.{kind}"
@@ -243,7 +253,9 @@ class Spool:
     async def _tidy(self, entry: Entry) -> None:
         """Remove the bytes of an entry that has ended; the journal says so already."""
         self._manifests.pop(entry.id, None)
-        for kind in ("content", "part", "manifest"):
+        self._positions.pop(entry.id, None)
+        keep = _needed(entry) if entry.id in self.ledger.entries else ()
+        for kind in sorted({"content", "part", "manifest"}.difference(keep)):
             await self.disk.remove(self.path(entry, kind))
         await self._compact_if_long()
 
@@ -315,8 +327,8 @@ def _description(entry: str, manifest: Manifest) -> Record:
 
 def _needed(entry: Entry) -> tuple[str, ...]:
     """Kinds of files that an entry has on disk."""
-    if entry.action == "put":
-        return () if entry.ended else ("content", "manifest")
+    if entry.action == "put":  # of a failed one the bytes are kept until it is dropped or put again
+        return () if entry.state == "verified" else ("content", "manifest")
     if entry.ended:
         return ("fetched", "part") if entry.state == "verified" else ()
     return ("part", "manifest") if entry.file_id is not None else ()

@@ -1,4 +1,4 @@
-"""The satellite's node: stores what comes by light, states it durable once it is, and serves what is asked for.
+"""The satellite's node: stores what comes by light, states it durable once it is, serves what is asked for.
 
 Endpoints tell what happened at once; writing and reading are done by two workers, so that no disk holds up a
 link: the keeper stores chunks in the order in which they came and verifies files, the server reads chunks
@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 from dataclasses import dataclass
 
-from linkemu.errors import FormatError, IntegrityError, ResourceError
+from linkemu.errors import FormatError, IntegrityError, LinkemuError, ResourceError
 from linkemu.runtime.linkend import LinkEnd, LinkEnds, next_epoch
 from linkemu.runtime.node import Context
 from linkemu.trace import Field
@@ -71,17 +71,20 @@ class SatelliteNode:
 
     async def serve(self) -> None:
         """Take up what earlier lives have left, then work."""
-        await self._reload()
+        damaged = await self._reload()
         try:
+            await self._context.terminal.start()
+            self._record("up", chunks=len(self._store.ids), partials_damaged=damaged)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep(), name=f"{self._context.name}: keeper")
                 tasks.create_task(self._serve(), name=f"{self._context.name}: server")
-                await self._context.terminal.start()
-                self._record("up", chunks=len(self._store.ids))
+        except* LinkemuError as group:
+            raise _first(group) from None
         finally:
             self._ends.close()
 
-    async def _reload(self) -> None:
+    async def _reload(self) -> int:
+        """What earlier lives have left; the number of partials that were damaged."""
         for chunk in sorted(self._store.ids):
             self._holdings.stored(chunk)
         for manifest in self._catalogue:
@@ -93,11 +96,13 @@ class SatelliteNode:
                     await self._catalogue.unverified(manifest.file_id)
             elif whole:
                 self._to_keep.put_nowait(_Job(None, events.FileComplete(manifest.file_id)))
-        for chunk, exported in (await self._store.load_partials()).items():
+        damaged = 0
+        for exported in (await self._store.load_partials()).values():
             try:
                 self._holdings.load(exported)
             except FormatError:
-                self._record("partial damaged", chunk=chunk.hex()[:16])
+                damaged += 1
+        return damaged
 
     # What the links tell
 
@@ -163,27 +168,30 @@ class SatelliteNode:
             jobs = [await self._to_keep.get()]
             while not self._to_keep.empty() and len(jobs) < _GROUP:
                 jobs.append(self._to_keep.get_nowait())
-            await self._keep_chunks([job for job in jobs if isinstance(job.what, events.ChunkReceived)])
-            for job in jobs:
-                await self._keep_other(job)
+            try:
+                await self._keep_all(jobs)
+            except ResourceError as error:
+                self._record("disk refuses", reason=str(error))  # what isn't durable isn't stated either
             for end in self._ends:
                 end.drive()
 
-    async def _keep_other(self, job: _Job) -> None:
-        match job.what:
-            case events.FileOffered() as offered:
-                await self._take_up(job.end, offered)
-            case events.FileComplete(file_id):
-                await self._verify(job.end, file_id)
-            case _LightGone():
+    async def _keep_all(self, jobs: list[_Job]) -> None:
+        """A group of jobs: manifests, then chunks, then what follows from them."""
+        received = list[tuple[LinkEnd | None, events.ChunkReceived]]()
+        for job in jobs:
+            if isinstance(job.what, events.FileOffered):
+                await self._take_up(job.end, job.what)
+            elif isinstance(job.what, events.ChunkReceived):
+                received.append((job.end, job.what))
+        if received:
+            await self._keep_chunks(received)
+        for job in jobs:
+            if isinstance(job.what, events.FileComplete):
+                await self._verify(job.end, job.what.file_id)
+            elif isinstance(job.what, _LightGone):
                 await self._save_partials()
-            case _:
-                pass  # chunks are kept already
 
-    async def _keep_chunks(self, jobs: list[_Job]) -> None:
-        received = [(job.end, job.what) for job in jobs if isinstance(job.what, events.ChunkReceived)]
-        if not received:
-            return
+    async def _keep_chunks(self, received: list[tuple[LinkEnd | None, events.ChunkReceived]]) -> None:
         try:
             await self._store.put({event.chunk_id: bytes(event.data) for _, event in received})
         except (ResourceError, IntegrityError) as error:
@@ -295,3 +303,12 @@ class SatelliteNode:
 
     def _record(self, what: str, **fields: Field) -> None:
         self._context.trace.record(self._context.clock.now(), self._context.name, what, **fields)
+
+
+def _first(group: BaseExceptionGroup[LinkemuError]) -> LinkemuError:
+    """The one error that a person is told."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, LinkemuError)
+    return error

@@ -1,0 +1,104 @@
+"""Progress: what the station announces of each file in custody, on change and at most once a second.
+
+Steps of custody are announced at once. Nothing here changes anything: announcing is observation (law 2).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+from ground_station import contacts
+from ground_station.custody import Entry
+from linkemu.runtime.clock import Timer
+from linkemu.runtime.linkend import LinkEnd, LinkEnds
+from linkemu.runtime.node import Context
+from linkemu.telemetry import TransferState
+from linkemu.transfer.endpoint import Counters
+
+_PERIOD_s = 1.0
+_RATE_SAMPLES = 4
+
+
+class Progress:
+    """Announcements of one station."""
+
+    def __init__(self, context: Context, ends: LinkEnds) -> None:
+        self._context = context
+        self._ends = ends
+        self._due: dict[str, Entry] = {}
+        self._timer: Timer | None = None
+        self._before: dict[str, Counters] = {}  # of the link, when the file came on it
+        self._samples: dict[str, deque[tuple[float, int]]] = {}
+
+    def begin(self, entry: Entry, end: LinkEnd) -> None:
+        """The file goes on a link: frames are counted for it from here on."""
+        self._before[entry.id] = replace(end.endpoint.counters)
+
+    def changed(self, entry: Entry) -> None:
+        """More of the file is across: announce it within a second."""
+        self._due[entry.id] = entry
+        if self._timer is None:
+            self._timer = self._context.clock.call_at(self._context.clock.now() + _PERIOD_s, self._flush)
+
+    def stepped(self, entry: Entry) -> None:
+        """Its custody took a step: announce it now."""
+        self._due.pop(entry.id, None)
+        self._announce(entry)
+        if entry.ended:
+            self._before.pop(entry.id, None)
+            self._samples.pop(entry.id, None)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _flush(self) -> None:
+        self._timer = None
+        due, self._due = self._due, {}
+        for entry in due.values():
+            self._announce(entry)
+
+    def _announce(self, entry: Entry) -> None:
+        now = self._context.clock.now()
+        window = contacts.window(self._ends.plan, entry.satellite, now)
+        sent, repaired, resent = self._counted(entry)
+        self._context.announce(
+            TransferState(
+                node=self._context.name,
+                id=entry.id,
+                action=entry.action,
+                name=entry.name,
+                satellite=entry.satellite,
+                state=entry.state,
+                at_s=now,
+                size_bytes=entry.size,
+                done_bytes=entry.done_bytes,
+                priority=entry.priority,
+                rate_bps=self._rate(entry, now),
+                sha256=entry.sha256,
+                times=dict(entry.times),
+                sent_bytes=sent,
+                repaired_bytes=repaired,
+                resent_chunks=resent,
+                next_window_s=window.start_s if window is not None else None,
+                problem=entry.problem,
+            )
+        )
+
+    def _counted(self, entry: Entry) -> tuple[int, int, int]:
+        """Bytes sent, bytes repaired and chunks resent on the link since the file came on it."""
+        end, before = self._ends.to(entry.satellite), self._before.get(entry.id)
+        if end is None or before is None:
+            return 0, 0, 0
+        counters = end.endpoint.counters
+        repaired = counters.repaired_bytes - before.repaired_bytes
+        sent = counters.first_sent_bytes - before.first_sent_bytes + repaired
+        return sent, repaired, counters.acknowledged_resent - before.acknowledged_resent
+
+    def _rate(self, entry: Entry, now: float) -> float | None:
+        """Content over the last announcements, in bit/s."""
+        samples = self._samples.setdefault(entry.id, deque(maxlen=_RATE_SAMPLES))
+        samples.append((now, entry.done_bytes))
+        (then, before), (_, done) = samples[0], samples[-1]
+        return 8 * (done - before) / (now - then) if now > then else None

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from linkemu.forecast import forecast
+from linkemu.machine import Direction
 from linkemu.orbit import elements, passes
 from linkemu.orbit.site import Site
 from linkemu.scenario import Scenario, load
@@ -24,6 +27,22 @@ def found(scenario: Scenario) -> list[passes.Pass]:
         for one in scenario.stations
     ]
     return passes.find(chosen, sites, scenario.start, scenario.duration_s)
+
+
+def bits_before(scenario: Scenario, link: int, end_s: float) -> float:
+    """What the uplink of a link can send from the start to ``end_s``."""
+    up = forecast(scenario).sky.timelines[link, Direction.UP]
+    edges_s = np.minimum(up.edge_ns / 1e9, end_s)
+    return float(np.sum(np.diff(edges_s) * up.rate_bps))
+
+
+@pytest.mark.parametrize("name", ["demo", "handover"])
+def test_the_cloud_comes_in_the_middle_of_the_upload(name: str) -> None:
+    scenario = load(CONFIGS / f"{name}.toml")
+    put = scenario.transfers[0]
+    assert put.size_bytes is not None
+    sent = bits_before(scenario, 0, scenario.clouds[0].start_s) / 8 / put.size_bytes
+    assert 0.25 < sent < 0.8
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -19,7 +19,7 @@ FLOORS = {
     5: {"cli"},
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
-CORRIDORS = {("access", "runtime")}  # one way
+CORRIDORS = {("access", "runtime"), ("forecast", "plan")}  # one way
 BANNED_MODULES = {
     *("asyncio", "random", "secrets", "aiofiles", "aiomqtt", "socket", "selectors"),
     *("threading", "subprocess", "multiprocessing"),

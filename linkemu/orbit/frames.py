@@ -77,7 +77,7 @@ def orientation(epoch: datetime, span_s: float) -> EarthOrientation:
 def _tabulated(epoch: datetime, days: int) -> EarthOrientation:
     scale = _timescale()
     start = scale.from_datetime(epoch)
-    # Knots at midnights of Terrestrial Time, where the table has its own, so that linear means linear.
+    # Knots a day apart, as in the table: between them UT1 bends by 0.1 us, which is 0.06 mm.
     first = math.floor(start.tt - _MARGIN_S / DAY_S - 0.5) + 0.5
     table = scale.tt_jd(first + np.arange(days + 2))
     knot_s = (table.whole - start.whole + table.tt_fraction - start.tt_fraction) * DAY_S

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from linkemu.errors import InputError
 from linkemu.orbit import search
 from linkemu.orbit.element_set import Elements
 from linkemu.orbit.frames import EarthOrientation, orientation
@@ -48,6 +49,8 @@ def find(
     A pass that the span cuts is clipped, and says so. Where SGP4 gives no position (decayed), there is no
     pass; ``Elements.problem_at`` tells why. ``eop`` replaces the built-in table of the Earth's rotation.
     """
+    if not (math.isfinite(duration_s) and duration_s > 0.0):
+        raise InputError("duration", f"{duration_s:g} s, expected more than 0 s")
     earth = eop if eop is not None else orientation(epoch, duration_s)
     found = search.contacts([one.satrec for one in satellites], sites, epoch, duration_s, earth)
     rows = zip(*(column.tolist() for column in found), strict=True)

@@ -38,7 +38,7 @@ def bracketed(function: Callable[[Floats], Floats], low: Floats, high: Floats) -
 
 
 def _interpolated(x1: Floats, x2: Floats, x3: Floats, f1: Floats, f2: Floats, f3: Floats) -> Floats:
-    """Where to try next, as a share of the way from ``x1`` to ``x2``, the bracket; ``x3`` was tried before."""
+    """Where to try next, as a share of the way from ``x1`` to ``x2``, the bracket; ``x3`` came before."""
     with np.errstate(divide="ignore", invalid="ignore"):  # finished brackets divide by zero: they halve
         xi = (x1 - x2) / (x3 - x2)
         phi = (f1 - f2) / (f3 - f2)

@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from linkemu.errors import InputError
 from linkemu.orbit.frames import EarthOrientation, Floats
-from linkemu.orbit.nodes import Nodes, nodes
+from linkemu.orbit.nodes import STEP_S, Nodes, nodes
 from linkemu.orbit.roots import bracketed
 from linkemu.orbit.site import Site
 
@@ -94,13 +93,11 @@ def contacts(
     earth: EarthOrientation,
 ) -> Contacts:
     """Every contact of every satellite with every site within the span, by block, site, satellite, time."""
-    if not (math.isfinite(duration_s) and duration_s > 0.0):
-        raise InputError("duration", f"{duration_s:g} s, expected more than 0 s")
     if not satrecs or not sites:
         return _assemble(_NO_MARKS, _NO_MARKS, _NO_MARKS, 0, 1.0, 0.0)
     horizon = _horizon(sites, earth)
     masks = [site.mask_rad for site in sites]
-    cells = math.ceil(duration_s / 120.0) * len(sites)
+    cells = math.ceil(duration_s / STEP_S) * len(sites)
     size = max(1, min(_BLOCK, _BLOCK_CELLS // cells))
     parts = []
     for block in np.array_split(np.arange(len(satrecs)), math.ceil(len(satrecs) / size)):

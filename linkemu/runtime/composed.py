@@ -85,7 +85,9 @@ def run_virtual(
             with asyncio.Runner(loop_factory=VirtualLoop) as runner:
                 runner.run(composition.play())
         except ExceptionGroup as group:
-            raise _first_of_ours(group) from group
+            if (ours := _first_of_ours(group)) is not None:
+                raise ours from group
+            raise
     assert composition.fidelity is not None
     return Result(
         scenario=scenario.name,
@@ -133,10 +135,11 @@ class _Composition:
             self._compiled.sky, queue_bytes=scenario.queue.size_bytes, hold_s=scenario.queue.hold_s
         )
         emulator = MemoryEmulator(player, clock, self._compiled.plans, scenario.name)
+        runs = {name: find(role) for name, role in roles(scenario).items()}
         async with asyncio.TaskGroup() as group:
             nodes = [
-                group.create_task(find(role)(self._context(name, clock, emulator)), name=name)
-                for name, role in roles(scenario).items()
+                group.create_task(run(self._context(name, clock, emulator)), name=name)
+                for name, run in runs.items()
             ]
             await clock.sleep_until(scenario.duration_s)
             self.fidelity = emulator.fidelity()
@@ -172,10 +175,10 @@ class _Composition:
             self._observer(message)
 
 
-def _first_of_ours(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first LinkemuError in a group; the group itself if there is none."""
+def _first_of_ours(group: ExceptionGroup[Exception]) -> LinkemuError | None:
+    """The first LinkemuError in a group."""
     for error in group.exceptions:
-        found = _first_of_ours(error) if isinstance(error, BaseExceptionGroup) else error
+        found = _first_of_ours(error) if isinstance(error, ExceptionGroup) else error
         if isinstance(found, LinkemuError):
             return found
-    return group
+    return None

@@ -23,7 +23,7 @@ class Ledger:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._states: dict[str, TransferState] = {}
+        self._states: dict[tuple[str, str], TransferState] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -33,7 +33,7 @@ class Ledger:
     def observe(self, message: Message) -> None:
         if not isinstance(message, TransferState):
             return
-        self._states[message.id] = message
+        self._states[message.node, message.id] = message
         if self._path is not None and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_INTERVAL_S, self.write)
 

@@ -256,13 +256,13 @@ class Session:
 
     async def _read_ledgers(self, tell: bool) -> None:
         """Notice when all work is done; ``tell`` of each change, where no bus does."""
-        seen: dict[str, telemetry.TransferState] = {}
+        seen: dict[tuple[str, str], telemetry.TransferState] = {}
         while True:
             states = self._transfers()
             for state in states:
-                if tell and seen.get(state.id) != state:
+                if tell and seen.get((state.node, state.id)) != state:
                     self._on_event(state)
-                seen[state.id] = state
+                seen[state.node, state.id] = state
             if not self._missing() and all(state.ended for state in states):
                 self._done.set()
             await asyncio.sleep(_POLL_S)

@@ -61,6 +61,7 @@ class UdpTerminal:
         self._incarnation: int | None = None
         self._plan_version = 0
         self._plan_parts: defaultdict[int, list[PlanPart]] = defaultdict(list)
+        self._early_plan: Plan | None = None  # came before the time did; a node hears it after
         self._time_version = 0
         self._time_known = asyncio.Event()
         self._heard_s = 0.0
@@ -167,6 +168,9 @@ class UdpTerminal:
         self.clock.adopt(TimeMap((piece,), time.version))
         self._time_known.set()
         self._say(TimeAck(time.version))
+        if self._early_plan is not None:
+            plan, self._early_plan = self._early_plan, None
+            self._on_plan(plan)
 
     def _skip_as_far_as(self, until_ns: int) -> int:
         essential = self.clock.next_essential()
@@ -183,7 +187,10 @@ class UdpTerminal:
         self._plan_parts.clear()
         plan = Plan.from_json(text)
         self._plan_version = part.version
-        self._on_plan(plan)
+        if self._time_known.is_set():
+            self._on_plan(plan)
+        else:
+            self._early_plan = plan
 
 
 def _nobody(*_: object) -> None:

@@ -3,7 +3,7 @@
     python examples/foreign_node.py NODE_FILE
 
 It speaks docs/node-contract.md and nothing else, so that it can serve as a start for a node in another
-language. Real-time intervals (hello, beat, silence) are the contract's; the meaning of a frame's content is yours.
+language. Intervals (hello, beat, silence) are the contract's; the meaning of a frame's content is yours.
 """
 
 import contextlib

@@ -192,6 +192,10 @@ class Spool:
             await self.lose(entry, bad)
         return bad
 
+    async def make_room(self, entry: Entry) -> None:
+        """Remove the bytes of a download that is about to fail, as the journal needs room for that too."""
+        await self.disk.remove(self.path(entry, "part"))
+
     async def finish(self, entry: Entry, now: float) -> None:
         """A download whose SHA-256 was right: give it its name."""
         async with self._lock:
@@ -280,10 +284,8 @@ class Spool:
         if entry.ended or entry.file_id is None:
             return
         manifest = await self._load_manifest(entry)
-        if manifest is not None:
+        if manifest is not None and (entry.action == "put" or part is not None):
             self._manifests[entry.id] = manifest
-            if entry.action == "get" and part is None:
-                await self.disk.write(self.path(entry, "part"), b"")
         elif entry.action == "get":
             await self._write(custody.reached(entry.id, "requested", entry.times["requested"]))
         else:

@@ -193,7 +193,7 @@ class SatelliteNode:
 
     async def _keep_chunks(self, received: list[tuple[LinkEnd | None, events.ChunkReceived]]) -> None:
         try:
-            await self._store.put({event.chunk_id: bytes(event.data) for _, event in received})
+            await self._store.put({event.chunk_id: event.data for _, event in received})
         except (ResourceError, IntegrityError) as error:
             self._record("chunks not stored", count=len(received), reason=str(error))
             for end, event in received:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from blake3 import blake3
 
-from linkemu.disk import Disk, store
+from linkemu.disk import Buffer, Disk, store
 from linkemu.errors import IntegrityError
 
 _DRAFT = ".tmp"
@@ -50,7 +50,7 @@ class ChunkStore:
     def __contains__(self, chunk: bytes) -> bool:
         return chunk in self._ids
 
-    async def put(self, chunks: Mapping[bytes, bytes]) -> None:
+    async def put(self, chunks: Mapping[bytes, Buffer]) -> None:
         """Make chunks durable; several at once share the sync of the directory.
 
         Raises:

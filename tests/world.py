@@ -1,7 +1,7 @@
 """A World: two nodes' Endpoints over two Channels, driven in virtual time, one event at a time. No asyncio.
 
-A Node here does what any node does with the events of an Endpoint, in memory: it supplies, stores, journals and
-verifies. ``spoil`` is the door for mischief: it sees each delivered datagram and gives those to deliver.
+A Node here does what any node does with the events of an Endpoint, in memory: it supplies, stores, journals
+and verifies. ``spoil`` is the door for mischief: it sees each delivered datagram and gives those to deliver.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _whole(datagram: bytes) -> Iterable[bytes]:
 
 
 class Node:
-    """Disk (``chunks``, ``files``), journal (``acknowledged``) and one Endpoint; ``restart`` keeps the former."""
+    """Disk (``chunks``, ``files``), journal (``acknowledged``), an Endpoint; ``restart`` keeps the former."""
 
     def __init__(self, settings: Settings | None = None, holdings: Holdings | None = None) -> None:
         self.settings = settings

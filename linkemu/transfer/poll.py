@@ -27,6 +27,12 @@ class Poller:
         self._last_poll = -1.0
         self._quiet_since = 0.0
         self._urgent = False
+        self._expects_answer = False
+
+    @property
+    def expects_answer(self) -> bool:
+        """Nothing was heard since the last ``resume``: ask even if nothing is on offer, as a greeting."""
+        return self._expects_answer
 
     @property
     def out_of_patience(self) -> bool:
@@ -37,6 +43,7 @@ class Poller:
         self._delay_s = delay_s
         self._resume_token = self._token + 1
         self._sent.clear()
+        self._expects_answer = True
         self._unanswered = 0
         self._quiet_since = now
         self._urgent = True
@@ -72,7 +79,9 @@ class Poller:
             self._measured_s = max(now - sent, 0.75 * self._measured_s)
         self._unanswered = 0
         self._quiet_since = now
-        return token >= self._resume_token
+        current = token >= self._resume_token
+        self._expects_answer = self._expects_answer and not current
+        return current
 
     def due(self) -> float:
         """When to poll next, if there is anything to ask about."""

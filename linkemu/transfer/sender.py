@@ -147,7 +147,7 @@ class Sender:
     # What leaves
 
     def next_poll(self) -> float | None:
-        return self._poller.due() if self._active else None
+        return self._poller.due() if self._active or self._poller.expects_answer else None
 
     def polls(self, frame_bytes: int, now: float) -> list[bytes]:
         """Polls that name the files in turn to be sent. They claim sequence numbers, so that each frame
@@ -158,7 +158,7 @@ class Sender:
         self._sequence += REORDER
         each = max(1, (frame_bytes - POLL_BYTES) // ENTRY_BYTES)
         entries = [Entry(o.file_id, len(o.manifest.encoded), o.priority, o.request) for o in self._active]
-        groups = [tuple(entries[at : at + each]) for at in range(0, len(entries), each)]
+        groups = [tuple(entries[at : at + each]) for at in range(0, max(1, len(entries)), each)]
         return [
             encode_poll(Poll(self._epoch, self._sequence, self._poller.next(now), group)) for group in groups
         ]

@@ -11,7 +11,7 @@ class Settings:
 
     lead_s: float = 0.020  # how far frames may run ahead of the light
     burst_s: float = 0.001  # room to wait for before the next frames are handed over
-    ahead_s: float = 0.1  # of rate: chunks asked for before they are needed
+    ahead_s: float = 0.05  # of rate: chunks asked for before they are needed
     report_s: float = 0.005  # shortest time between two reports
     acknowledgement_bps: float | None = None  # budget for reports; None: no bound
 

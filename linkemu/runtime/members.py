@@ -81,8 +81,8 @@ class Members:
             case Hello(node):
                 return self._greet(member, node)
             case Beat(plan_version, time_version, drops):
-                if not member.joined:
-                    return []  # it will notice the silence and say hello
+                if not member.joined:  # it fell silent, or knows an emulator before us: let it say hello
+                    return [Bye()]
                 member.plan_version, member.time_version, member.drops = plan_version, time_version, drops
                 return [self._pulse, *self._missing(member)]
             case TimeAck(version):

@@ -123,8 +123,9 @@ class UdpTerminal:
             self._port.send(encode(message, self._file.token))
 
     def _read(self, port: Port) -> None:
-        self._heard_s = asyncio.get_running_loop().time()
+        now_s = asyncio.get_running_loop().time()
         for view, _, _ in port.batch(_BATCH):
+            self._heard_s = now_s
             frame = peek_frame(view)
             if frame is None:
                 self._control(view)
@@ -152,7 +153,8 @@ class UdpTerminal:
                 self._incarnation = incarnation
                 self._say(Beat(self._plan_version, self._time_version, self.drops))
             case Pulse(incarnation):
-                self.joined = self.joined and incarnation == self._incarnation
+                if incarnation != self._incarnation:
+                    self._join_again()
             case SkyTime():
                 self._set_time(message)
             case PlanPart():
@@ -160,7 +162,12 @@ class UdpTerminal:
             case Skip(proposal, until_ns):
                 self._say(SkipAck(proposal, self._skip_as_far_as(until_ns)))
             case Bye():
-                self.joined = False
+                self._join_again()
+
+    def _join_again(self) -> None:
+        if self.joined:
+            self.joined = False
+            self._say(Hello(self.name))
 
     def _set_time(self, time: SkyTime) -> None:
         piece = Piece(time.monotonic_ns, time.scenario_ns, time.rate)

@@ -182,6 +182,7 @@ class Session:
             self.scenario, compiled, self._directory, plan.url, self._rate, self.options.skip_gaps
         )
         self._bus = await self._exits.enter_async_context(self._observe(plan.url))
+        self._exits.callback(self._say, "ended")
         self._say("starting")
         nodes: list[str] = []
         self._exits.push_async_callback(self._supervisor.stop, nodes)
@@ -258,7 +259,7 @@ class Session:
         """Notice when all work is done; ``tell`` of each change, where no bus does."""
         seen: dict[tuple[str, str], telemetry.TransferState] = {}
         while True:
-            states = self._transfers()
+            states = self.transfers()
             for state in states:
                 if tell and seen.get((state.node, state.id)) != state:
                     self._on_event(state)
@@ -301,14 +302,15 @@ class Session:
             raise ResourceError(f"{host}:{port}", f"no station answers within {_START_S:.0f} s") from None
 
     def _missing(self) -> tuple[str, ...]:
-        known = {(state.node, state.action, state.name) for state in self._transfers()}
+        known = {(state.node, state.action, state.name) for state in self.transfers()}
         return tuple(
             f"{each.action} {each.name} ({each.station})"
             for each in self.scenario.transfers
             if (each.station, each.action, each.name) not in known
         )
 
-    def _transfers(self) -> tuple[telemetry.TransferState, ...]:
+    def transfers(self) -> tuple[telemetry.TransferState, ...]:
+        """The last known state of each transfer, bus or no bus."""
         return ledger.read(self._directory.ledger(station.id) for station in self.scenario.stations)
 
     async def _stop_emulator(self) -> None:
@@ -341,7 +343,7 @@ class Session:
             scenario=self.scenario.name,
             directory=self._directory.root,
             reason=self._reason,
-            transfers=self._transfers(),
+            transfers=self.transfers(),
             fidelity=json.loads(path.read_text()) if path.exists() else None,
             restarts={name: count for name, count in self._supervisor.restarts().items() if count},
             missing=self._missing(),

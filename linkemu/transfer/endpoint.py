@@ -85,17 +85,10 @@ class Endpoint:
         largest = self._cue.frame_bytes
         leaving = self._receiver.reports(largest, now)
         leaving += self._requests.frames(now)
-        poll_due = self._sender.next_poll()
-        if poll_due is not None and poll_due <= now:
-            leaving += self._sender.polls(largest, now)
+        leaving += self._polls(now)
         for frame in leaving:
             self._serialiser.add(len(frame))
-        while self._serialiser.has_room(now):
-            data = self._sender.next_data(largest)
-            if data is None:
-                break
-            self._serialiser.add(len(data))
-            leaving.append(data)
+        leaving += self._data(now)
         self.counters.frames_sent += len(leaving)
         self.counters.wire_bytes_sent += sum(map(len, leaving))
         return leaving
@@ -210,6 +203,27 @@ class Endpoint:
         if restarted:
             self._sender.peer_restarted(self._cue.delay_s, now)
             self._requests.resume(self._cue.delay_s, now)
+
+    def _polls(self, now: float) -> list[bytes]:
+        due = self._sender.next_poll()
+        return [] if due is None or due > now else self._sender.polls(self._cue.frame_bytes, now)
+
+    def _data(self, now: float) -> list[bytes]:
+        """Data for the room that there is, and a poll behind the last of it."""
+        leaving: list[bytes] = []
+        while self._serialiser.has_room(now):
+            frame = self._sender.next_data(self._cue.frame_bytes)
+            if frame is None:
+                break
+            self._serialiser.add(len(frame))
+            leaving.append(frame)
+        if leaving and not self._sender.has_data():
+            self._sender.ran_dry(now)
+            polls = self._polls(now)
+            for frame in polls:
+                self._serialiser.add(len(frame))
+            leaving += polls
+        return leaving
 
     def _asked(self, request: frames.Request, now: float) -> None:
         file_id = self._requests.asked(request, self._sender.is_open)

@@ -53,6 +53,11 @@ class Poller:
         self._quiet_since = now
         self._urgent = True
 
+    def follow_up(self, now: float) -> None:
+        """Ask about what has just left, once a light time at most."""
+        if now - self._last_poll >= self._delay_s:
+            self._urgent = True
+
     def set_delay(self, delay_s: float) -> None:
         self._delay_s = delay_s
 

@@ -86,7 +86,8 @@ class Receiver:
             self._spurned(frame, taken, now)
 
     def poll(self, poll: Poll, now: float) -> None:
-        self._see(poll.sequence, now)
+        self._highest = max(self._highest, poll.sequence)
+        self._gap_known_at = None
         self._token = max(self._token, poll.token)
         for entry in poll.entries:
             subject = self._named(entry)

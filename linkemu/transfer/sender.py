@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from linkemu.disk import Buffer
 from linkemu.errors import IntegrityError
+from linkemu.transfer.book import Book
 from linkemu.transfer.events import (
     ChunkAcknowledged,
     ChunkLost,
@@ -37,7 +38,6 @@ from linkemu.transfer.poll import Poller
 from linkemu.transfer.report import MANIFEST_INDEX, Report, Section, State
 from linkemu.transfer.settings import Counters, Settings
 
-_OFFERS_AT_ONCE = 64  # files named in polls and sent from; the others wait
 _LEAST_AHEAD = 2  # chunks
 
 
@@ -53,13 +53,7 @@ class Sender:
         self._ahead_s = settings.ahead_s
         self._ahead_bytes = 0.0
         self._poller = Poller(2 * settings.lead_s + 2 * settings.report_s)
-        self._offers: dict[bytes, Offer] = {}
-        self._active: list[Offer] = []
-        self._offers_made = 0
-        self._turns = 0
-        self._places: dict[bytes, list[Offer]] = {}
-        self._acknowledged: set[bytes] = set()
-        self._under_way: dict[bytes, Outgoing] = {}
+        self._book = Book()
         self._lines = Lines()
         self._sequence = 0
         self._report_number = -1
@@ -70,39 +64,36 @@ class Sender:
         self, manifest: Manifest, priority: int, acknowledged: Iterable[bytes], request: int, now: float
     ) -> None:
         for chunk_id in acknowledged:
-            self._note(chunk_id)
-        offer = self._offers.get(manifest.file_id) or self._take_up(manifest, priority)
+            self._stop(self._book.acknowledge(chunk_id))
+        offer = self._book.add(manifest, priority)
         offer.request = request or offer.request
         self._poller.hurry(now)
 
     def withdraw(self, file_id: bytes) -> None:
-        offer = self._offers.pop(file_id, None)
+        offer = self._book.get(file_id)
         if offer is None:
             return
         self._end_manifest(offer)
-        for chunk_id in offer.index_of:
-            places = self._places[chunk_id]
-            places.remove(offer)
-            if not places:
-                del self._places[chunk_id]
-                self._close(chunk_id)
+        for orphan in self._book.remove(offer):
+            self._stop(orphan)
         for outgoing in offer.under_way.values():
-            if outgoing.chunk_id in self._under_way and outgoing.data is None:
-                outgoing.wanted = False
+            if outgoing.chunk_id in self._book.under_way and outgoing.data is None:
+                outgoing.wanted = False  # the node was asked for the data in the name of this file
                 self._queue(outgoing)
-        self._rank()
         self.look_ahead()
 
     def answer(self, file_id: bytes, request: int, now: float) -> None:
         """Name a request of the peer in the polls: the file that answers it is on offer already."""
-        self._offers[file_id].request = request
-        self._poller.hurry(now)
+        offer = self._book.get(file_id)
+        if offer is not None:
+            offer.request = request
+            self._poller.hurry(now)
 
     def is_open(self, file_id: bytes) -> bool:
-        return file_id in self._offers
+        return self._book.get(file_id) is not None
 
     def supply(self, chunk_id: bytes, data: Buffer) -> None:
-        outgoing = self._under_way.get(chunk_id)
+        outgoing = self._book.under_way.get(chunk_id)
         if outgoing is None or outgoing.data is not None:
             return
         if len(data) != outgoing.length or chunk_id_of(data) != chunk_id:
@@ -121,7 +112,7 @@ class Sender:
 
     def resume(self, delay_s: float, now: float) -> None:
         """After darkness: ask for the inventory before anything is sent."""
-        for offer in self._offers.values():
+        for offer in self._book.offers():
             offer.forget_inventory()
         self._poller.resume(delay_s, now)
 
@@ -138,7 +129,7 @@ class Sender:
         self._lines.credit_bytes = report.credit_bytes
         highest = report.highest if report.polled_epoch == self._epoch else 0
         for section in report.sections:
-            offer = self._offers.get(section.file_id)
+            offer = self._book.get(section.file_id)
             if offer is not None:
                 self._settle(offer, section, highest, current)
         self._lines.rethink()
@@ -147,7 +138,7 @@ class Sender:
     # What leaves
 
     def next_poll(self) -> float | None:
-        return self._poller.due() if self._active or self._poller.expects_answer else None
+        return self._poller.due() if self._book.active or self._poller.expects_answer else None
 
     def polls(self, frame_bytes: int, now: float) -> list[bytes]:
         """Polls that name the files in turn to be sent. They claim sequence numbers, so that each frame
@@ -157,7 +148,9 @@ class Sender:
             self._go_on_blindly()
         self._sequence += REORDER
         each = max(1, (frame_bytes - POLL_BYTES) // ENTRY_BYTES)
-        entries = [Entry(o.file_id, len(o.manifest.encoded), o.priority, o.request) for o in self._active]
+        entries = [
+            Entry(o.file_id, len(o.manifest.encoded), o.priority, o.request) for o in self._book.active
+        ]
         groups = [tuple(entries[at : at + each]) for at in range(0, max(1, len(entries)), each)]
         return [
             encode_poll(Poll(self._epoch, self._sequence, self._poller.next(now), group)) for group in groups
@@ -189,51 +182,23 @@ class Sender:
             self.look_ahead()
         return frame
 
+    def ran_dry(self, now: float) -> None:
+        """The last piece at hand has left: a poll behind it finds losses at the tail a time-out sooner."""
+        self._poller.follow_up(now)
+
     def look_ahead(self) -> None:
         """Open chunks, and ask the node for them, so that the next seconds of rate are at hand."""
-        while True:
-            ready = [
-                (-offer.priority, offer.turn, offer.order, index, offer)
-                for offer in self._active
-                if offer.informed
-                and (index := offer.next_index(self._acknowledged, self._under_way)) is not None
-            ]
-            if not ready:
+        while (following := self._book.next()) is not None:
+            offer, index = following
+            ahead_bytes = max(self._ahead_bytes, _LEAST_AHEAD * offer.manifest.chunk_bytes)
+            if self._book.waiting_bytes(offer.priority) >= ahead_bytes:
                 return
-            *_, index, offer = min(ready)
-            waiting = [o.unsent.size for o in self._under_way.values() if o.priority >= offer.priority]
-            if sum(waiting) >= max(self._ahead_bytes, _LEAST_AHEAD * offer.manifest.chunk_bytes):
-                return
-            self._turns += 1
-            offer.turn = self._turns
-            self._open(offer, index)
+            outgoing = self._book.open(offer, index)
+            if outgoing.unsent.size < outgoing.length:
+                self._lines.begin(outgoing)
+            self._queue(outgoing)
 
-    # Inside: offers and chunks
-
-    def _take_up(self, manifest: Manifest, priority: int) -> Offer:
-        self._offers_made += 1
-        offer = self._offers[manifest.file_id] = Offer(manifest, priority, self._offers_made)
-        for chunk_id, index in offer.index_of.items():
-            self._places.setdefault(chunk_id, []).append(offer)
-            if chunk_id in self._under_way:
-                offer.under_way[index] = self._under_way[chunk_id]
-            if chunk_id in self._acknowledged:
-                offer.note(chunk_id)
-        self._rank()
-        return offer
-
-    def _rank(self) -> None:
-        ranked = sorted(self._offers.values(), key=lambda offer: (-offer.priority, offer.order))
-        self._active = ranked[:_OFFERS_AT_ONCE]
-
-    def _open(self, offer: Offer, index: int) -> None:
-        outgoing = offer.open(index)
-        self._under_way[outgoing.chunk_id] = outgoing
-        for place in self._places[outgoing.chunk_id]:
-            place.under_way[place.index_of[outgoing.chunk_id]] = outgoing
-        if outgoing.unsent.size < outgoing.length:
-            self._lines.begin(outgoing)
-        self._queue(outgoing)
+    # Inside: chunks
 
     def _queue(self, outgoing: Outgoing) -> None:
         """Put a chunk in line if there is anything to send of it; ask for its data if they are not here."""
@@ -246,19 +211,15 @@ class Sender:
 
     def _ask(self, outgoing: Outgoing) -> None:
         outgoing.wanted = True
-        offer = self._places[outgoing.chunk_id][0]
+        offer = self._book.places(outgoing.chunk_id)[0]
         index = offer.index_of[outgoing.chunk_id]
         offset = offer.manifest.offset(index)
         self._emit(ChunkWanted(offer.file_id, index, outgoing.chunk_id, offset, outgoing.length))
 
-    def _close(self, chunk_id: bytes) -> None:
-        """Stop sending a chunk."""
-        outgoing = self._under_way.pop(chunk_id, None)
-        if outgoing is None:
-            return
-        self._lines.end(outgoing)
-        for place in self._places.get(chunk_id, ()):
-            place.under_way.pop(place.index_of[chunk_id], None)
+    def _stop(self, outgoing: Outgoing | None) -> None:
+        """Send no more of a chunk."""
+        if outgoing is not None:
+            self._lines.end(outgoing)
 
     def _count(self, outgoing: Outgoing, start: int, end: int) -> None:
         if outgoing.is_manifest:
@@ -269,12 +230,12 @@ class Sender:
         first = outgoing.once.size - before
         self._counters.first_sent_bytes += first
         self._counters.repaired_bytes += end - start - first
-        if outgoing.chunk_id in self._acknowledged:
+        if outgoing.chunk_id in self._book.acknowledged:
             self._counters.acknowledged_resent += 1
 
     def _go_on_blindly(self) -> None:
         """No inventory comes: send what was never acknowledged rather than wait for ever."""
-        for offer in self._active:
+        for offer in self._book.active:
             if not offer.informed:
                 self._send_manifest(offer)
                 offer.informed = True
@@ -340,32 +301,25 @@ class Sender:
         if section.first <= offer.low:
             offer.low = max(offer.low, full_end)
         flags = f"{section.bitmap:0{section.bits}b}"[::-1] if section.bits else ""
-        for chunk_id, flag in zip(chunks[full_end:], flags, strict=False):
-            if flag == "1":
-                self._acknowledge(chunk_id)
-            elif chunk_id in self._acknowledged:
-                self._lose(chunk_id)
+        for index in range(full_end, min(full_end + section.bits, len(chunks))):
+            if flags[index - full_end] == "1":
+                self._acknowledge(chunks[index])
+            elif chunks[index] in self._book.acknowledged:
+                self._lose(chunks[index])
         for index in range(full_end + section.bits, min(section.end, offer.high)):
-            if chunks[index] in self._acknowledged:
+            if chunks[index] in self._book.acknowledged:
                 self._lose(chunks[index])
 
     def _acknowledge(self, chunk_id: bytes) -> None:
-        if chunk_id in self._acknowledged:
+        if chunk_id in self._book.acknowledged:
             return
-        self._note(chunk_id)
+        self._stop(self._book.acknowledge(chunk_id))
         self._counters.chunks_acknowledged += 1
-        file_ids = tuple(offer.file_id for offer in self._places[chunk_id])
-        self._emit(ChunkAcknowledged(chunk_id, file_ids))
+        self._emit(ChunkAcknowledged(chunk_id, self._file_ids(chunk_id)))
 
     def _lose(self, chunk_id: bytes) -> None:
-        self._acknowledged.remove(chunk_id)
-        for offer in self._places[chunk_id]:
-            offer.reopen(chunk_id)
-        file_ids = tuple(offer.file_id for offer in self._places[chunk_id])
-        self._emit(ChunkLost(chunk_id, file_ids))
+        self._book.lose(chunk_id)
+        self._emit(ChunkLost(chunk_id, self._file_ids(chunk_id)))
 
-    def _note(self, chunk_id: bytes) -> None:
-        self._acknowledged.add(chunk_id)
-        self._close(chunk_id)
-        for offer in self._places.get(chunk_id, ()):
-            offer.note(chunk_id)
+    def _file_ids(self, chunk_id: bytes) -> tuple[bytes, ...]:
+        return tuple(offer.file_id for offer in self._book.places(chunk_id))

@@ -71,12 +71,14 @@ def test_the_demo_is_the_pass_that_its_file_tells() -> None:
 
 def test_in_the_handover_the_second_station_follows_the_first() -> None:
     scenario = load(CONFIGS / "handover.toml")
-    first, second = sorted(found(scenario), key=lambda one: one.aos_s)
+    first, second, *_, last = sorted(found(scenario), key=lambda one: one.aos_s)
     (cloud,) = scenario.clouds
     assert (first.station, second.station) == ("calar-alto", "oberpfaffenhofen")
     assert cloud.station == first.station
     assert first.aos_s < cloud.start_s < first.los_s < cloud.start_s + cloud.duration_s
     assert second.los_s - second.aos_s > 60.0
+    assert last.station == "calar-alto"
+    assert last.rises
     put, again = scenario.transfers
     assert (put.name, put.size_bytes) == (again.name, again.size_bytes)
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from rich.console import Console
+    from rich.table import Table
 
 PIPE_WIDTH = 160
 
@@ -37,6 +38,19 @@ def console() -> Console:
 
     plain = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     return Console(highlight=False, width=PIPE_WIDTH if plain else None)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Plain columns under dim headings."""
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, header_style="dim", pad_edge=False)
+    for heading in headings:
+        drawn.add_column(heading, no_wrap=True, justify="right" if heading in ("size", "done") else "left")
+    for row in rows:
+        drawn.add_row(*map(Text, row))
+    return drawn
 
 
 def seconds_clock(seconds: float) -> str:

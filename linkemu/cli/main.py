@@ -1,0 +1,58 @@
+"""The composition of the command line: which commands there are, and the door through which errors leave.
+
+Kept light: a command imports what it needs when it runs, so that ``linkemu --help`` is quick.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from linkemu import __version__
+from linkemu.cli.demo import demo
+from linkemu.cli.door import Door
+from linkemu.cli.forecast import forecast
+from linkemu.cli.get import get
+from linkemu.cli.ls import ls
+from linkemu.cli.passes import passes
+from linkemu.cli.put import put
+from linkemu.cli.run import run
+from linkemu.cli.status import status
+
+app = typer.Typer(
+    name="linkemu",
+    cls=Door,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="A laser link to orbit on a laptop.",
+    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted. LINKEMU_DEBUG=1 shows tracebacks.",
+)
+for command in (demo, run, passes, forecast, put, get, ls, status):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"linkemu {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def linkemu(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """A laser link to orbit on a laptop."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

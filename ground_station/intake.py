@@ -6,6 +6,7 @@ once the file is durable in the spool, never before; what is cut off in the midd
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import contextlib
@@ -84,6 +85,10 @@ async def serve(station: Station, listener: socket.socket) -> None:
         station.context.door_open((host, port))
     try:
         await server.serve(sockets=[listener])
+    except asyncio.CancelledError:
+        if server.started:
+            await server.shutdown(sockets=[listener])
+        raise
     finally:
         listener.close()
 

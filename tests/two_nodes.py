@@ -5,7 +5,9 @@ disk, and started again by ``start``; its disk is all that it keeps.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,14 @@ from typing import Any
 from ground_station.custody import Entry
 from ground_station.node import run as run_station
 from ground_station.spool import Spool
+from linkemu.contract import Address
 from linkemu.disk import Disk
 from linkemu.link.player import Player
 from linkemu.link.timeline import Cause, Sky, constant
 from linkemu.machine import Direction
 from linkemu.plan import Plan, Window
 from linkemu.runtime.bus import MemoryBus
-from linkemu.runtime.clock import VirtualClock, VirtualLoop
+from linkemu.runtime.clock import Clock, MappedClock, Piece, TimeMap, VirtualClock, VirtualLoop
 from linkemu.runtime.memory import MemoryEmulator
 from linkemu.runtime.node import Context
 from linkemu.scenario import Transfer, TransferSettings
@@ -62,6 +65,8 @@ class World:
         self.told: list[TransferState] = []
         self._sky = self._make_sky(dark or {}, erased or [])
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._http: Address | None = None
+        self._doors: asyncio.Queue[Address] = asyncio.Queue()
 
     def play(self, story: Callable[["World"], Awaitable[None]]) -> None:
         """Run the nodes and the story, to the end of the story."""
@@ -69,17 +74,34 @@ class World:
         async def all_of_it() -> None:
             loop = asyncio.get_running_loop()
             assert isinstance(loop, VirtualLoop)
-            self.clock = VirtualClock(loop)
-            self.emulator = MemoryEmulator(Player(self._sky), self.clock, self._plans())
-            for name in (*self.stations, "iss"):
-                self.start(name)
-            await story(self)
-            for name in list(self._tasks):
-                await self.kill(name)
-            self.emulator.close()
+            async with self._open(VirtualClock(loop)):
+                await story(self)
 
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
             runner.run(all_of_it())
+
+    @asynccontextmanager
+    async def live(self) -> AsyncIterator[str]:
+        """Play in real time in the running loop; gives the URL of the first station's door."""
+        self._http = ("127.0.0.1", 0)
+        async with self._open(MappedClock(TimeMap((Piece(time.monotonic_ns(), 0),)))):
+            yield await self.door()
+
+    async def door(self) -> str:
+        """Where the station that was started last listens."""
+        host, port = await self._doors.get()
+        return f"http://{host}:{port}"
+
+    @asynccontextmanager
+    async def _open(self, clock: Clock) -> AsyncIterator[None]:
+        self.clock = clock
+        self.emulator = MemoryEmulator(Player(self._sky), self.clock, self._plans())
+        for name in (*self.stations, "iss"):
+            self.start(name)
+        yield
+        for name in list(self._tasks):
+            await self.kill(name)
+        self.emulator.close()
 
     def start(self, name: str) -> None:
         run = run_satellite if name == "iss" else run_station
@@ -137,6 +159,8 @@ class World:
             trace=self.trace,
             settings=TransferSettings(chunk_bytes=CHUNK_BYTES, frame_bytes=32768),
             work=tuple(each for each in self.work if each.station == name),
+            http=None if name == "iss" else self._http,
+            door_open=self._doors.put_nowait,
             observe=lambda message: self.told.append(message) if isinstance(message, TransferState) else None,
         )
 

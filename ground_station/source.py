@@ -1,7 +1,7 @@
 """Sources of scripted puts: a file of the operator's, or bytes drawn from the seed and the name.
 
-A file is read twice over its own life: while it is copied to the spool it may not change, and whether it did
-is told by its size, its time of change and its length as read.
+A file may not change while it is copied to the spool; whether it did is told by its size, its time of change
+and its length as read.
 """
 
 from __future__ import annotations
@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from blake3 import blake3
+
 from ground_station.incoming import PIECE_BYTES
 from linkemu.disk import Disk
 from linkemu.errors import InputError
-from linkemu.rng import Stream
-
-_WORD = 8
 
 
 async def synthetic(seed: int, name: str, size: int) -> AsyncIterator[bytes]:
-    """``size`` bytes that are the same for the same seed and name."""
-    stream = Stream(seed, "file", name)
-    words = PIECE_BYTES // _WORD
-    for piece in range(-(-size // PIECE_BYTES)):
-        uniform = stream.uniform(piece * words, words)
-        yield (uniform * 2.0**64).astype("<u8").tobytes()[: size - piece * PIECE_BYTES]
+    """``size`` bytes that are the same for the same seed and name: BLAKE3's extendable output."""
+    stream = blake3(f"file\x1f{seed}\x1f{name}".encode())
+    for offset in range(0, size, PIECE_BYTES):
+        yield stream.digest(length=min(PIECE_BYTES, size - offset), seek=offset)
 
 
 async def of_file(disk: Disk, path: Path) -> AsyncIterator[bytes]:

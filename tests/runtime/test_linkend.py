@@ -1,0 +1,69 @@
+"""The node's ends: planned delays, and an epoch that grows over every start and power cut."""
+
+from pathlib import Path
+
+import pytest
+
+from linkemu.errors import IntegrityError
+from linkemu.plan import Plan, Window
+from linkemu.runtime.linkend import delay, next_epoch
+from tests.simulated_disk import PowerCut, SimulatedDisk
+
+ROOT = Path("/node")
+
+
+def window(link: int, start: float, *samples: tuple[float, float]) -> Window:
+    return Window(link, "iss", start, samples[-1][0] if samples else start + 10, ((start, 1),), samples, 40.0)
+
+
+PLAN = Plan(
+    "ground", 1, (window(0, 100, (100, 0.006), (110, 0.002), (130, 0.004)), window(0, 500, (500, 0.005)))
+)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (100, 0.006),
+        (105, 0.004),
+        (120, 0.003),
+        (130, 0.004),
+        (90, 0.006),
+        (140, 0.004),
+        (499, 0.005),
+        (900, 0.005),
+    ],
+)
+def test_the_delay_is_linear_in_a_window_and_that_of_the_nearest_outside(now: float, expected: float) -> None:
+    assert delay(PLAN, 0, now) == pytest.approx(expected)
+
+
+def test_a_delay_that_nobody_planned_is_a_long_one() -> None:
+    for plan in (None, Plan("ground", 1, ()), Plan("ground", 1, (window(0, 0),)), PLAN):
+        assert delay(plan, 1, 0.0) >= 0.01
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_epochs_grow_over_power_cuts(seed: int) -> None:
+    disk = SimulatedDisk()
+    await disk.make_directory(ROOT)
+    last = 0
+    for cut in range(1, 12):
+        disk.power_cut_at = disk.calls + cut
+        try:
+            epoch = await next_epoch(disk, ROOT)
+        except PowerCut:
+            disk.reboot(seed)
+        else:
+            assert epoch > last
+            last = epoch
+            disk.power_cut_at = None
+    assert last > 1
+
+
+async def test_a_damaged_count_of_starts_is_told() -> None:
+    disk = SimulatedDisk()
+    await disk.make_directory(ROOT)
+    await disk.write(ROOT / "starts", b"none")
+    with pytest.raises(IntegrityError, match="not a number of starts"):
+        await next_epoch(disk, ROOT)

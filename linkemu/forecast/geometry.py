@@ -177,7 +177,10 @@ def turn_s(name: str, before: Pair | None, to: Pair, left_s: float, begins_s: fl
 
     A parked mount looks at the zenith (in orbit: along the station's zenith, which is at least as far as the
     nadir); both directions are taken Earth-fixed, as the ends lie minutes apart at most when it matters.
+    Within one pass a mount keeps tracking, whatever interrupts the light.
     """
+    if before is to and any(view.aos_s <= left_s and begins_s <= view.los_s for view in to.views):
+        return 0.0
     terminal = to.station.terminal if name == to.station.id else to.satellite.terminal
     target = pointing(to, begins_s)
     park = site(to.station).axes()[2]

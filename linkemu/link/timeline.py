@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -22,29 +21,11 @@ from numpy.typing import NDArray
 
 from linkemu.errors import ResourceError, TimelineError
 from linkemu.link import skyfile
+from linkemu.link.cause import PLANNED as PLANNED
+from linkemu.link.cause import Cause as Cause
+from linkemu.link.invariants import ARRAYS, DELAY_TERMS
+from linkemu.link.invariants import check as check
 from linkemu.machine import Direction
-
-DELAY_TERMS = 8  # coefficients of a delay segment: degree 7 (shared geometry study: 1 ns on 10 s segments)
-
-_FAR = 2**62  # no time in ns and no slot lies beyond: sums of two stay within int64
-
-
-class Cause(IntEnum):
-    """Why a link carries nothing: of a segment at rate 0, or of a run of erased slots."""
-
-    NONE = 0
-    BELOW_MASK = 1
-    UNASSIGNED = 2  # in view, but a terminal is planned to point elsewhere
-    SLEWING = 3
-    ACQUIRING = 4
-    SUN = 5
-    CLOUD = 6
-    FADE = 7
-    FAULT = 8
-    MARGIN = 9  # in view and tracked, but no mode closes
-
-
-PLANNED = frozenset({Cause.BELOW_MASK, Cause.UNASSIGNED, Cause.SLEWING, Cause.SUN})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,27 +123,6 @@ class Sky:
         return sky
 
 
-# Arrays of a timeline: name, type in the file, and the axis that gives its length.
-_ARRAYS: tuple[tuple[str, str, str], ...] = (
-    ("edge_ns", "<i8", "edges"),
-    ("rate_bps", "<i8", "segments"),
-    ("cause", "|u1", "segments"),
-    ("known", "|b1", "segments"),
-    ("delay_start_ns", "<i8", "delays"),
-    ("delay_s", "<f8", "delays"),
-    ("erased_slot", "<i8", "runs"),
-    ("erased_count", "<i8", "runs"),
-    ("erased_cause", "|u1", "runs"),
-    ("sample_ns", "<i8", "samples"),
-    ("elevation_deg", "<f4", "samples"),
-    ("azimuth_deg", "<f4", "samples"),
-    ("range_m", "<f8", "samples"),
-    ("range_rate_mps", "<f8", "samples"),
-    ("power_dBm", "<f4", "samples"),
-    ("margin_dB", "<f4", "samples"),
-)
-
-
 def _describe(sky: Sky) -> tuple[dict[str, object], dict[str, NDArray[Any]]]:
     """Links and scalars as a JSON document, and all arrays by their names in the file."""
     rows: list[dict[str, object]] = []
@@ -171,7 +131,7 @@ def _describe(sky: Sky) -> tuple[dict[str, object], dict[str, NDArray[Any]]]:
         timeline = sky.timelines[number, direction]
         row = {"link": number, "direction": direction.value}
         rows.append({**row, "slot_ns": timeline.slot_ns, "delay_length_ns": timeline.delay_length_ns})
-        for name, dtype, _ in _ARRAYS:
+        for name, dtype, _ in ARRAYS:
             array = getattr(timeline, name)
             arrays[f"{number}/{direction.value}/{name}"] = array.astype(
                 dtype, casting="same_kind", copy=False
@@ -194,72 +154,13 @@ def _compose(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> S
             direction=direction,
             slot_ns=row["slot_ns"],
             delay_length_ns=row["delay_length_ns"],
-            **{each: arrays[f"{name}/{each}"] for each, _, _ in _ARRAYS},
+            **{each: arrays[f"{name}/{each}"] for each, _, _ in ARRAYS},
         )
-    if len(arrays) != len(_ARRAYS) * len(timelines):
+    if len(arrays) != len(ARRAYS) * len(timelines):
         raise TimelineError("it holds arrays of no timeline")
     if not isinstance(header["sky"], dict):
         raise TimelineError("its 'sky' header is not a table")
     return Sky(header["sky"], links, timelines)
-
-
-def check(timeline: LinkTimeline) -> None:
-    """Raise TimelineError in one line unless every invariant of the arrays holds."""
-    name = f"link {timeline.station}-{timeline.satellite} {timeline.direction.value}"
-    for ok, problem in _invariants(timeline):
-        if not ok:
-            raise TimelineError(f"{name}: {problem}")
-
-
-def _invariants(t: LinkTimeline) -> list[tuple[bool, str]]:
-    lengths = {
-        "edges": len(t.rate_bps) + 1,
-        "segments": len(t.rate_bps),
-        "delays": len(t.delay_start_ns),
-        "runs": len(t.erased_slot),
-        "samples": len(t.sample_ns),
-    }
-    scalars = all(isinstance(each, int) and 0 < each < _FAR for each in (t.slot_ns, t.delay_length_ns))
-    shapes: list[tuple[bool, str]] = [(scalars, "slot_ns and delay_length_ns must be positive integers")]
-    for name, dtype, axis in _ARRAYS:
-        array = getattr(t, name)
-        shape = (lengths[axis], DELAY_TERMS) if name == "delay_s" else (lengths[axis],)
-        fits = array.shape == shape and array.dtype == np.dtype(dtype)
-        shapes.append((fits, f"{name} is {array.dtype} {array.shape}, expected {np.dtype(dtype)} {shape}"))
-    if not all(ok for ok, _ in shapes):
-        return shapes
-    return shapes + _invariants_of_values(t)
-
-
-def _invariants_of_values(t: LinkTimeline) -> list[tuple[bool, str]]:
-    idle = t.rate_bps == 0
-    causes = max(Cause)
-    runs_end = t.erased_slot + t.erased_count
-    return [
-        (len(t.rate_bps) > 0 and t.edge_ns[0] == 0, "edge_ns must start at 0 and hold a segment"),
-        (bool(np.all(t.edge_ns >= 0) and np.all(np.diff(t.edge_ns) > 0)), "edge_ns must increase"),
-        (bool(np.all(t.rate_bps >= 0)), "rate_bps must not be negative"),
-        (
-            bool(np.all((t.cause == Cause.NONE) == ~idle)),
-            "a segment has a cause if and only if its rate is 0",
-        ),
-        (bool(np.all(t.cause <= causes) and np.all(t.erased_cause <= causes)), "unknown cause"),
-        (not bool(np.any(t.erased_cause == Cause.NONE)), "a run of erased slots needs a cause"),
-        (not bool(np.any(t.known & ~idle)), "only an outage can be known in advance"),
-        (
-            bool(np.all(np.diff(t.delay_start_ns) >= t.delay_length_ns)),
-            "delay segments overlap or are not sorted",
-        ),
-        (bool(np.all(np.isfinite(t.delay_s))), "delay_s must be finite"),
-        (len(t.delay_start_ns) > 0 or bool(np.all(idle)), "a link that carries anything needs its delay"),
-        (bool(np.all(t.erased_count > 0)), "a run of erased slots is empty"),
-        (
-            bool(np.all((t.erased_slot >= 0) & (t.erased_slot < _FAR) & (t.erased_count < _FAR))),
-            "slots count from 0",
-        ),
-        (bool(np.all(t.erased_slot[1:] >= runs_end[:-1])), "runs of erased slots overlap or are not sorted"),
-        (bool(np.all(np.diff(t.sample_ns) > 0)), "sample_ns must increase"),
-    ]
 
 
 def constant(
@@ -318,4 +219,4 @@ def constant(
 
 def no_samples() -> dict[str, Any]:
     """The sample arrays of a timeline without any, as keyword arguments of LinkTimeline."""
-    return {name: np.zeros(0, dtype=dtype) for name, dtype, axis in _ARRAYS if axis == "samples"}
+    return {name: np.zeros(0, dtype=dtype) for name, dtype, axis in ARRAYS if axis == "samples"}

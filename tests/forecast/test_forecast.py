@@ -105,6 +105,7 @@ def test_a_known_fault_stands_in_the_plan(scenario: Make) -> None:
     up = result.sky.timelines[0, UP]
     fault = next(row for row in story(up) if row[1] == "FAULT")
     assert fault == (40.0, "FAULT", True)
+    assert "SLEWING" not in [name for start, name, _ in story(up) if start >= 40.0]
     assert erased(up, Cause.FAULT) == []
     for node in ("koganei", "iss"):
         first, second = result.plans[node].windows

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from sgp4.api import SatrecArray
 
@@ -39,6 +40,7 @@ class Nodes:
     padded_m: Floats  # (3, satellites, count + 1 + 7), three nodes before the first
     position_m: Floats  # (3, satellites, count + 1), a view of it
     slope_m: Floats  # (3, satellites, count + 1), per step
+    sound: NDArray[np.bool_]  # (satellites, count): SGP4 gave all positions on which an interval rests
 
     def polynomials(self, satellite: NDArray[np.intp], interval: NDArray[np.intp]) -> Floats:
         """Coefficients (8, 3, n) of the positions within intervals, over y = -1/2 (start) to 1/2 (end)."""
@@ -53,30 +55,22 @@ def nodes(satrecs: Sequence[Any], epoch: datetime, duration_s: float, earth: Ear
     count = math.ceil(duration_s / STEP_S)
     step_s = duration_s / count
     t_s: Floats = np.arange(-_BEFORE, count + _AFTER).astype(np.float64) * step_s
-    padded_m = turn(_inertial_m(satrecs, epoch, t_s), sidereal_angle(epoch, t_s, earth))
+    inertial_m, bad = _inertial_m(satrecs, epoch, t_s)
+    padded_m = turn(inertial_m, sidereal_angle(epoch, t_s, earth))
+    sound: NDArray[np.bool_] = np.all(sliding_window_view(~bad, _OFFSETS.size, axis=-1), axis=-1)
     kept = slice(_BEFORE, _BEFORE + count + 1)
     slope_m = sum(
         weight * padded_m[..., shift : shift + count + 1] for shift, weight in enumerate(_SLOPE) if weight
     )
-    return Nodes(step_s, count, padded_m, padded_m[..., kept], np.asarray(slope_m))
+    return Nodes(step_s, count, padded_m, padded_m[..., kept], np.asarray(slope_m), sound[:, :count])
 
 
-def _inertial_m(satrecs: Sequence[Any], epoch: datetime, t_s: Floats) -> Floats:
-    """TEME positions (3, satellites, times); near the Earth's centre where SGP4 gives none, and around."""
+def _inertial_m(satrecs: Sequence[Any], epoch: datetime, t_s: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """TEME positions (3, satellites, times), and where there is none: there, near the Earth's centre."""
     midnight, fraction = julian(epoch)
     day = fraction + t_s / DAY_S
     errors, position_km, _ = SatrecArray(list(satrecs)).sgp4(np.full(t_s.shape, midnight), day)
     position_m: Floats = np.moveaxis(position_km, -1, 0) * 1000.0
     bad = (errors != 0) | ~np.isfinite(position_m).all(axis=0)
-    if bad.any():
-        position_m[:, _spread(bad, _AFTER)] = _NOWHERE_M
-    return position_m
-
-
-def _spread(flags: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
-    """Flags along the last axis, each spread to ``reach`` neighbours on both sides."""
-    spread = flags.copy()
-    for shift in range(1, reach + 1):
-        spread[..., shift:] |= flags[..., :-shift]
-        spread[..., :-shift] |= flags[..., shift:]
-    return spread
+    position_m[:, bad] = _NOWHERE_M
+    return position_m, bad

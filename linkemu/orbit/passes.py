@@ -29,8 +29,8 @@ class Pass:
     los_s: float
     max_elevation_deg: float
     range_at_tca_m: float
-    rises: bool  # False: already above the mask when the span begins
-    sets: bool  # False: still above the mask when the span ends
+    rises: bool  # False: above the mask when the span, or SGP4's positions, begin
+    sets: bool  # False: above the mask when the span, or SGP4's positions, end
 
     @property
     def duration_s(self) -> float:
@@ -46,8 +46,9 @@ def find(
 ) -> list[Pass]:
     """All passes of the satellites over the sites from ``epoch`` (aware) on, by time of rising.
 
-    A pass that the span cuts is clipped, and says so. Where SGP4 gives no position (decayed), there is no
-    pass; ``Elements.problem_at`` tells why. ``eop`` replaces the built-in table of the Earth's rotation.
+    A pass that the span cuts is clipped, and says so. Where SGP4 gives no position (decayed), and up to ten
+    minutes before, there is no pass; ``Elements.problem_at`` tells why. ``eop`` replaces the built-in table
+    of the Earth's rotation.
     """
     if not (math.isfinite(duration_s) and duration_s > 0.0):
         raise InputError("duration", f"{duration_s:g} s, expected more than 0 s")

@@ -61,10 +61,11 @@ class _Marks:
     at: Floats  # in steps since node 0
     sine: Floats
     range_m: Floats
+    crossing: NDArray[np.bool_]  # the satellite crosses the mask here
 
     @staticmethod
     def joined(parts: Sequence[_Marks]) -> _Marks:
-        columns = zip(*((p.pair, p.at, p.sine, p.range_m) for p in parts), strict=True)
+        columns = zip(*((p.pair, p.at, p.sine, p.range_m, p.crossing) for p in parts), strict=True)
         return _Marks(*(np.concatenate(column) for column in columns))
 
 
@@ -168,18 +169,21 @@ def _cap_cosine(direction: Floats, radius_m: Floats, mask: float) -> Floats:
     return np.cos(np.clip(cap + _HALF_STEP * stride + _TILT_RAD, 0.0, math.pi))
 
 
+_Sight = Callable[[Floats], tuple[Floats, Floats, Floats]]  # y to sine of elevation, its slope, range
 _Events = tuple[_Brackets, _Brackets, _Brackets, _Brackets, _Marks, _Marks]
 
 
 def _site_events(grid: Nodes, horizon: _Horizon, site: int, near: Indices) -> _Events:
-    """Intervals of rising, setting, culminating, culminating between two nodes below; marks at both ends."""
+    """Intervals of rising, setting, culminating, culminating between nodes below; cuts at starts and ends."""
     satellite, node = np.divmod(near, grid.count + 1)
     up = horizon.up[:, site]
     line_m = grid.position_m[:, satellite, node] - horizon.position_m[:, site, None]
     slope_m = grid.slope_m[:, satellite, node]
     sine, growth, range_m = _elevation_sine(up, line_m, slope_m)
     visible = sine > horizon.sine[site]
-    joined = (np.diff(near) == 1) & (node[1:] != 0)
+    led_here = np.pad(grid.sound, ((0, 0), (1, 0)))[satellite, node]
+    leads_on = np.pad(grid.sound, ((0, 0), (0, 1)))[satellite, node]
+    joined = (np.diff(near) == 1) & leads_on[:-1]
     before, after = visible[:-1], visible[1:]
     peak = joined & (growth[:-1] > 0.0) & (growth[1:] <= 0.0)
     every = _Brackets(np.full(satellite.shape, site), satellite, node)
@@ -188,17 +192,17 @@ def _site_events(grid: Nodes, horizon: _Horizon, site: int, near: Indices) -> _E
     def between(flags: NDArray[np.bool_]) -> _Brackets:
         return every.where(np.append(flags, False)[: near.size])
 
-    def ends(of_node: int) -> _Marks:
-        chosen = visible & (node == of_node)
-        return _Marks(pair[chosen], node[chosen].astype(float), sine[chosen], range_m[chosen])
+    def cuts(chosen: NDArray[np.bool_]) -> _Marks:
+        where, none = node[chosen].astype(float), np.zeros(int(chosen.sum()), dtype=bool)
+        return _Marks(pair[chosen], where, sine[chosen], range_m[chosen], none)
 
     return (
         between(joined & ~before & after),
         between(joined & before & ~after),
         between(peak & (before | after)),
         between(peak & ~before & ~after),
-        ends(0),
-        ends(grid.count),
+        cuts(visible & leads_on & ~led_here),
+        cuts(visible & led_here & ~leads_on),
     )
 
 
@@ -222,13 +226,13 @@ class _Path:
     def crossings(self, events: _Brackets, low: Floats, high: Floats) -> _Marks:
         """Where the elevation crosses the mask, between ``low`` and ``high`` of each interval."""
         sight, mask = self._sight(events), self._horizon.sine[events.site]
-        return self._marks(events, sight, bracketed(lambda y: sight(y)[0] - mask, low, high))
+        return self._marks(events, sight, bracketed(lambda y: sight(y)[0] - mask, low, high), True)
 
     def culminations(self, events: _Brackets) -> _Marks:
         sight, half = self._sight(events), np.full(events.interval.shape, 0.5)
-        return self._marks(events, sight, bracketed(lambda y: sight(y)[1], -half, half))
+        return self._marks(events, sight, bracketed(lambda y: sight(y)[1], -half, half), False)
 
-    def _sight(self, events: _Brackets) -> Callable[[Floats], tuple[Floats, Floats, Floats]]:
+    def _sight(self, events: _Brackets) -> _Sight:
         coefficients = self._grid.polynomials(events.satellite, events.interval)
         coefficients[0] -= self._horizon.position_m[:, events.site]
         up = self._horizon.up[:, events.site]
@@ -242,15 +246,13 @@ class _Path:
 
         return at
 
-    def _marks(
-        self, events: _Brackets, sight: Callable[[Floats], tuple[Floats, Floats, Floats]], y: Floats
-    ) -> _Marks:
+    def _marks(self, events: _Brackets, sight: _Sight, y: Floats, crossing: bool) -> _Marks:
         sine, _, range_m = sight(y)
         pair = events.site * self._grid.position_m.shape[1] + events.satellite
-        return _Marks(pair, events.interval + 0.5 + y, sine, range_m)
+        return _Marks(pair, events.interval + 0.5 + y, sine, range_m, np.full(y.shape, crossing))
 
 
-_NO_MARKS = _Marks(np.zeros(0, dtype=np.intp), np.zeros(0), np.zeros(0), np.zeros(0))
+_NO_MARKS = _Marks(np.zeros(0, dtype=np.intp), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool))
 
 
 def _assemble(
@@ -259,10 +261,10 @@ def _assemble(
     """Contacts from their starts, ends and culminations: the n-th start of a pair belongs to its n-th end."""
     first, last = np.lexsort((starts.at, starts.pair)), np.lexsort((ends.at, ends.pair))
     pair, aos, los = starts.pair[first], starts.at[first], ends.at[last]
-    # A contact's highest moment is a culmination within it, or the edge of the span that cuts it.
+    # A contact's highest moment is a culmination within it, or an edge.
     span = count + 1.0
     row = np.searchsorted(pair * span + aos, tops.pair * span + tops.at, side="right") - 1
-    inside = (row >= 0) & (tops.sine > -1.0)
+    inside = row >= 0
     inside[inside] &= (pair[row[inside]] == tops.pair[inside]) & (tops.at[inside] <= los[row[inside]])
     order = np.arange(pair.size)
     rows = np.concatenate([order, order, row[inside]])
@@ -280,6 +282,6 @@ def _assemble(
         los * step_s,
         np.arcsin(np.clip(sine[best], -1.0, 1.0)),
         range_m[best],
-        aos > 0.0,
-        los < count,
+        starts.crossing[first],
+        ends.crossing[last],
     )

@@ -12,7 +12,7 @@ from skyfield.api import EarthSatellite, load, wgs84
 
 from linkemu.errors import InputError
 from linkemu.orbit import elements, passes
-from linkemu.orbit.frames import EarthOrientation
+from linkemu.orbit.frames import EarthOrientation, orientation, sidereal_angle, turn
 from linkemu.orbit.passes import Pass
 from linkemu.orbit.site import Site
 from linkemu.orbit.track import Track
@@ -225,6 +225,35 @@ def test_after_decay_there_are_no_passes() -> None:
     site = Site("a", 28.3, -16.5, 0.0, 0.0)
     assert passes.find(low, [site], EPOCH, 86400.0)
     assert passes.find(low, [site], later, 86400.0) == []
+
+
+def test_decay_within_the_span_ends_the_passes() -> None:
+    low = made([message(1, 16.3, INCLINATION=51.6, BSTAR=0.01)])[0]
+    sites = [Site(f"{x} {y}", y, x, 0.0, 0.0) for x in range(-180, 180, 20) for y in range(-50, 60, 20)]
+    tracks = {site.id: Track(low, site, EPOCH) for site in sites}
+    grid_s = np.arange(0.0, 86400.0, 60.0)
+    decay_s = grid_s[np.isnan(tracks[sites[0].id].look(grid_s).elevation_rad)][0]
+    found = passes.find([low], sites, EPOCH, 86400.0)
+    assert max(one.aos_s for one in found) > decay_s - 1200.0
+    for one in found:
+        assert one.los_s < decay_s
+        look = tracks[one.station].look(one.tca_s)
+        assert np.degrees(look.elevation_rad) == pytest.approx(one.max_elevation_deg, abs=1e-5)
+
+
+def test_a_pass_is_cut_where_positions_end() -> None:
+    """A site below the last interval whose polynomial has all its nodes, 6 minutes before the decay."""
+    low = made([message(1, 16.3, INCLINATION=51.6, BSTAR=0.01)])[0]
+    track = Track(low, Site("any", 0.0, 0.0, 0.0, 0.0), EPOCH)
+    node_s = np.arange(0.0, 86401.0, 120.0)
+    good = np.flatnonzero(np.isfinite(track.look(node_s).range_m))
+    end_s = node_s[good[-1] - 3]
+    earth = orientation(EPOCH, 86400.0)
+    x, y, z = turn(track.satellite_inertial_m(end_s - 10.0), sidereal_angle(EPOCH, end_s - 10.0, earth))
+    below = Site("below", np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x)), 0.0, 5.0)
+    last = passes.find([low], [below], EPOCH, 86400.0)[-1]
+    assert (last.los_s, last.rises, last.sets) == (end_s, True, False)
+    assert last.tca_s == pytest.approx(end_s - 10.0, abs=2.0)
 
 
 def test_nothing_to_look_for_or_nowhere_to_look() -> None:

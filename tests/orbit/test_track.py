@@ -13,6 +13,7 @@ from skyfield.api import EarthSatellite, load, wgs84
 
 from linkemu.machine import Direction
 from linkemu.orbit import elements, light, passes
+from linkemu.orbit.element_set import julian
 from linkemu.orbit.frames import orientation, sidereal_angle, turn
 from linkemu.orbit.light import SPEED_OF_LIGHT_MPS
 from linkemu.orbit.site import Site
@@ -104,6 +105,10 @@ def test_no_position_is_nan() -> None:
     track = Track(decaying, SITE, EPOCH + timedelta(days=60))
     assert np.isnan(track.look(0.0).elevation_rad)
     assert np.isnan(track.light_time(0.0, Direction.DOWN))
+    # SGP4 still gives numbers for what has just decayed, with error 6: they are no position.
+    error, position_km, _ = decaying.satrec.sgp4(*julian(EPOCH + timedelta(hours=19)))
+    assert error == 6 and np.isfinite(position_km).all()
+    assert np.isnan(Track(decaying, SITE, EPOCH).look(19 * 3600.0).range_m)
 
 
 def test_range_rate_is_the_derivative_of_the_range() -> None:

@@ -9,7 +9,7 @@ import typer
 
 from linkemu.cli import output, readers
 
-SIZE = "64 MiB"
+SIZE = "96 MiB"  # more than the link carries before the cloud
 
 
 def demo(

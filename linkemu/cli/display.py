@@ -27,30 +27,30 @@ _NODE_STYLE = {"up": "green", "starting": "yellow", "stopped": "dim", "lost": "b
 _TRANSFER_STYLE = {"verified": "bold green", "failed": "bold red", "in orbit": "green"}
 
 
-def screen(picture: Picture, lines: Sequence[str] = ()) -> Group:
-    """All of it: head, processes, links, transfers, and the last ``lines`` of what happened."""
-    parts: list[RenderableType] = [head(picture), processes(picture)]
+def screen(picture: Picture, now: float, lines: Sequence[str] = ()) -> Group:
+    """All of it at ``now``: head, processes, links, transfers, and the last ``lines`` of what happened."""
+    parts: list[RenderableType] = [head(picture, now), processes(picture)]
     nearest = picture.nearest_links(LINKS_SHOWN)
-    parts += [link_panel(link, picture.now) for link in nearest]
+    parts += [link_panel(link, now) for link in nearest]
     if (more := len(picture.links) - len(nearest)) > 0:
         parts.append(Text(f"  and {more} more links, further from their next window", style="dim"))
     if picture.transfers:
-        parts.append(transfers(picture))
+        parts.append(transfers(picture, now))
     if lines:
         parts.append(Text("\n".join(lines), style="dim", overflow="ellipsis", no_wrap=True))
     return Group(*parts)
 
 
-def head(picture: Picture) -> Text:
+def head(picture: Picture, now: float) -> Text:
     """Scenario, its time, and how fast it goes."""
     text = Text(" linkemu ", style="reverse bold", end="\n")
     if picture.session is not None:
         text.append(f" {picture.session.scenario}", style="bold not reverse")
         text.append(f"  {picture.session.state}", style="not reverse not bold")
-    text.append(f"  t = {picture.now:.1f} s", style="bold not reverse")
+    text.append(f"  t = {now:.1f} s", style="bold not reverse")
     if picture.duration_s is not None:
         text.append(f" of {format_duration(picture.duration_s)}", style="not reverse not bold")
-    if (moment := picture.utc()) is not None:
+    if (moment := picture.utc(now)) is not None:
         text.append(f"  {moment:%Y-%m-%d %H:%M:%S} UTC", style="not reverse not bold")
     if picture.clock is not None:
         text.append(_clock_note(picture), style="not reverse not bold dim")
@@ -137,7 +137,7 @@ def _place(link: Link) -> Text:
 
 
 def _beams(up: Beam, down: Beam) -> Table:
-    table = Table(box=None, expand=True, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    table = Table(box=None, expand=True, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("", no_wrap=True)
     for heading in ("rate", "one way", "margin"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -166,7 +166,7 @@ def _window(link: Link, now: float) -> str:
     return "no further window"
 
 
-def transfers(picture: Picture) -> Group:
+def transfers(picture: Picture, now: float) -> Group:
     """One row with a bar for each file, those under way first; below, what each of these waits for."""
     table = Table.grid(padding=(0, 1), expand=True)
     for justify in ("left", "left", "left", "right", "right", "left"):
@@ -174,7 +174,9 @@ def transfers(picture: Picture) -> Group:
     rows = sorted(picture.transfers.values(), key=lambda each: (each.ended, each.priority, each.at_s))
     for transfer in rows[:TRANSFERS_SHOWN]:
         table.add_row(*_transfer_cells(transfer))
-    notes = [f"   {each.name} {note}" for each in rows[:TRANSFERS_SHOWN] if (note := waiting(each, picture))]
+    notes = [
+        f"   {each.name} {note}" for each in rows[:TRANSFERS_SHOWN] if (note := waiting(each, picture, now))
+    ]
     if (more := len(rows) - TRANSFERS_SHOWN) > 0:
         notes.append(f"   and {more} more files")
     return Group(table, *(Text(note, style="yellow", no_wrap=True, overflow="ellipsis") for note in notes))
@@ -194,7 +196,7 @@ def _transfer_cells(transfer: TransferState) -> tuple[RenderableType, ...]:
     )
 
 
-def waiting(transfer: TransferState, picture: Picture) -> str:
+def waiting(transfer: TransferState, picture: Picture, now: float) -> str:
     """What a transfer waits for, or why it failed; nothing while light carries it."""
     if transfer.state == "failed":
         return f"failed: {transfer.problem or 'no reason given'}"
@@ -204,7 +206,7 @@ def waiting(transfer: TransferState, picture: Picture) -> str:
     beam = link.telemetry.up if transfer.action == "put" else link.telemetry.down
     if beam.state == "open":
         return ""
-    wait_s = link.wait_s(picture.now)
+    wait_s = link.wait_s(now)
     if wait_s == 0.0:
         return f"waits: {why(beam)}"
     return (

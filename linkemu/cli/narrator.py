@@ -25,10 +25,14 @@ PROGRESS_STEP = 10  # per cent of a transfer between two lines
 
 
 class Narrator:
-    """Tells each change once. ``every_s`` > 0 repeats the geometry of open links that often."""
+    """Tells each change once. ``every_s`` > 0 repeats the geometry of links in sight that often.
 
-    def __init__(self, every_s: float = 0.0) -> None:
+    ``brief`` leaves out figures that the display beside it shows anyway.
+    """
+
+    def __init__(self, every_s: float = 0.0, *, brief: bool = False) -> None:
         self._every_s = every_s
+        self._brief = brief
         self._beams: dict[tuple[str, str, str], tuple[str, str | None, int]] = {}
         self._nodes: dict[str, str] = {}
         self._transfers: dict[tuple[str, str], tuple[str, int]] = {}
@@ -91,7 +95,8 @@ class Narrator:
             state = beam.state, beam.cause, beam.rate_bps
             if self._beams.get((*pair, direction)) != state:
                 self._beams[*pair, direction] = state
-                text = f"{' - '.join(pair)} {direction}: {beam_line(beam, link)}"
+                words = why(beam) if self._brief else beam_line(beam, link)
+                text = f"{' - '.join(pair)} {direction}: {words}"
                 lines.append(stamped(message.at_s, text))
         if lines:
             self._told_at[pair] = message.at_s

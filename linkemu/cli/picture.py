@@ -23,6 +23,7 @@ from linkemu.telemetry import (
 )
 
 Pair = tuple[str, str]  # station, satellite
+FURTHEST_RECKONED_S = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +97,22 @@ class Picture:
         """The links in contact first, then by the next window; at most ``count``."""
         return sorted(self.links.values(), key=lambda link: (link.wait_s(self.now), link.pair))[:count]
 
-    def utc(self) -> datetime | None:
-        """The present moment in the scenario's own time, if its start is known."""
+    def utc(self, now: float) -> datetime | None:
+        """UTC of a scenario time, if the start is known."""
         if self.session is None:
             return None
-        return datetime.fromisoformat(self.session.epoch) + timedelta(seconds=self.now)
+        return datetime.fromisoformat(self.session.epoch) + timedelta(seconds=now)
 
     @property
     def duration_s(self) -> float | None:
         return self.session.duration_s if self.session is not None else None
+
+    def reckon(self, since_last_s: float) -> float:
+        """The time now, ``since_last_s`` wall seconds after the last message; little is guessed."""
+        if self.clock is None or self.session is None or self.session.state != "running":
+            return self.now
+        ahead_s = min(since_last_s, FURTHEST_RECKONED_S) * self.clock.rate
+        return min(self.now + ahead_s, self.clock.duration_s)
 
     def _at(self, at_s: float) -> None:
         self.now = max(self.now, at_s)
@@ -127,4 +135,5 @@ def why(beam: Beam) -> str:
     if beam.state == "open" or beam.cause is None:
         return beam.state
     known = "known in advance" if beam.known else "not known in advance"
-    return f"{CAUSES.get(beam.cause, beam.cause)}, {known}"
+    sent = "blocked: " if beam.state == "blocked" else ""  # the modem sends all the same
+    return f"{sent}{CAUSES.get(beam.cause, beam.cause)}, {known}"

@@ -64,7 +64,7 @@ def _show(marker: Marker, picture: Picture) -> None:
     from linkemu.cli import display
 
     console = output.console()
-    console.print(display.screen(picture))
+    console.print(display.screen(picture, picture.now))
     rows = [(name, str(pid)) for name, pid in marker.processes.items()]
     console.print(output.table(("process", "pid"), rows))
     doors = [(station, f"http://{host}:{port}") for station, (host, port) in marker.doors.items()]

@@ -7,6 +7,7 @@ narrator.py.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from types import TracebackType
 from typing import Self
@@ -32,9 +33,10 @@ class Watch:
     def __init__(self, console: Console, every_s: float = 0.0) -> None:
         self.picture = Picture()
         self._console = console
-        self._narrator = Narrator(0.0 if console.is_terminal else every_s)
+        self._narrator = Narrator(0.0 if console.is_terminal else every_s, brief=console.is_terminal)
         self._lines: deque[str] = deque(maxlen=LINES_KEPT)
         self._busy: str | None = None
+        self._heard = time.monotonic()
         self._lock = threading.Lock()  # rich redraws from a thread of its own
         self._live: Live | None = None
         if console.is_terminal:
@@ -75,19 +77,25 @@ class Watch:
         """Take a message in, and tell what it changes."""
         with self._lock:
             self._busy = None
+            before = self.picture.now
             self.picture.take(message)
+            if self.picture.now > before:
+                self._heard = time.monotonic()
             lines = self._narrator.tell(message, self.picture)
         self._tell(lines)
 
     def note(self, text: str) -> None:
         """Tell something that no message says."""
-        self._tell([stamped(self.picture.now, text)])
+        self._tell([stamped(self._now(), text)])
 
     def busy(self, text: str) -> None:
         """What keeps us before there is anything to draw; until the next message."""
         if self._live is None and self._busy is None:
             self._console.print(text, markup=False)
         self._busy = text
+
+    def _now(self) -> float:
+        return self.picture.reckon(time.monotonic() - self._heard)
 
     def _tell(self, lines: list[str]) -> None:
         with self._lock:
@@ -100,4 +108,4 @@ class Watch:
         with self._lock:
             if self._busy is not None:
                 return Group(Text(f" {self._busy}", style="dim"))
-            return display.screen(self.picture, self._lines)
+            return display.screen(self.picture, self._now(), self._lines)

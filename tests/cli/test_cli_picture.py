@@ -50,7 +50,7 @@ def story(*messages, every_s=0.0):
 
 def drawn(picture, lines=(), width=80):
     console = Console(file=StringIO(), width=width, force_terminal=False)
-    console.print(display.screen(picture, lines))
+    console.print(display.screen(picture, picture.now, lines))
     return console.file.getvalue()
 
 
@@ -60,14 +60,14 @@ def test_every_cause_of_a_sky_has_words():
 
 def test_an_outage_says_its_cause_and_whether_it_was_known():
     assert why(OPEN) == "open"
-    assert why(CLOUD) == "cloud, not known in advance"
+    assert why(CLOUD) == "blocked: cloud, not known in advance"
     assert why(DARK) == "below the mask, known in advance"
 
 
 def test_a_change_is_told_once():
     _, lines = story(telemetry(12.0), telemetry(13.0), telemetry(14.0, up=CLOUD), telemetry(15.0, up=CLOUD))
     assert len(lines) == 3  # up and down at first, then the cloud
-    assert "koganei - iss up: cloud, not known in advance" in lines[-1]
+    assert "koganei - iss up: blocked: cloud, not known in advance" in lines[-1]
     assert lines[-1].startswith("    14.000 s")
 
 
@@ -140,7 +140,7 @@ def test_the_screen_shows_what_the_user_must_see_in_80_columns():
         "155.0 Mbit/s",
         "cloud, not known in advance",
         "window closes in 3 min 08 s",
-        "a.bin waits: cloud",
+        "a.bin waits: blocked: cloud",
         "30 %",
         "141.0 Mbit/s",
         "● koganei",

@@ -209,7 +209,7 @@ class Endpoint:
         return [] if due is None or due > now else self._sender.polls(self._cue.frame_bytes, now)
 
     def _data(self, now: float) -> list[bytes]:
-        """Data for the room that there is, and a poll behind the last of it."""
+        """Data for the room that there is."""
         leaving: list[bytes] = []
         while self._serialiser.has_room(now):
             frame = self._sender.next_data(self._cue.frame_bytes)
@@ -219,10 +219,6 @@ class Endpoint:
             leaving.append(frame)
         if leaving and not self._sender.has_data():
             self._sender.ran_dry(now)
-            polls = self._polls(now)
-            for frame in polls:
-                self._serialiser.add(len(frame))
-            leaving += polls
         return leaving
 
     def _asked(self, request: frames.Request, now: float) -> None:

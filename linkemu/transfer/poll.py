@@ -9,6 +9,7 @@ from __future__ import annotations
 
 _SLOWEST_S = 1.0
 _MARGIN_S = 0.010
+_BEHIND_S = 0.003
 _SPACING_S = 0.002  # between two polls, however much is new
 _PATIENCE = 5  # polls without an answer, after which the sender goes on without one
 
@@ -27,6 +28,7 @@ class Poller:
         self._last_poll = -1.0
         self._quiet_since = 0.0
         self._urgent = False
+        self._follow_up: float | None = None
         self._expects_answer = False
 
     @property
@@ -54,9 +56,9 @@ class Poller:
         self._urgent = True
 
     def follow_up(self, now: float) -> None:
-        """Ask about what has just left, once a light time at most."""
-        if now - self._last_poll >= self._delay_s:
-            self._urgent = True
+        """Ask about what has just left, far enough behind it not to share its fate in one lost slot."""
+        if self._follow_up is None:
+            self._follow_up = now + _BEHIND_S
 
     def set_delay(self, delay_s: float) -> None:
         self._delay_s = delay_s
@@ -68,6 +70,7 @@ class Poller:
         if len(self._sent) > 8:
             del self._sent[min(self._sent)]
         self._urgent = False
+        self._follow_up = None
         self._last_poll = now
         return self._token
 
@@ -92,7 +95,8 @@ class Poller:
         """When to poll next, if there is anything to ask about."""
         if self._urgent:
             return self._last_poll + _SPACING_S
-        return min(self._silence_ends(), self._last_poll + max(_SLOWEST_S, 16 * self._timeout_s()))
+        routine = min(self._silence_ends(), self._last_poll + max(_SLOWEST_S, 16 * self._timeout_s()))
+        return routine if self._follow_up is None else min(self._follow_up, routine)
 
     def _silence_ends(self) -> float:
         wait = self._timeout_s() * 2.0**self._unanswered

@@ -73,7 +73,7 @@ class Track:
     ) -> tuple[NDArray[np.int64], Floats]:
         """Light time as a LinkTimeline holds it: starts (m,) in ns, coefficients (m, 8) over u in [0, 1].
 
-        Good to about 1 ns at the default length; the last segment may reach past ``end_s``.
+        Good to 0.1 ps at the default length in low orbits; the last segment may reach past ``end_s``.
         """
         return light.polynomials(lambda t: self.light_time(t, direction), start_s, end_s, length_s)
 

@@ -156,7 +156,7 @@ def test_delay_polynomials_hold_the_light_time(direction: Direction) -> None:
     assert start_ns[0] * 1e-9 <= one.aos_s and (start_ns[-1] + 10_000_000_000) * 1e-9 >= one.los_s
     t_s = np.linspace(one.aos_s, one.los_s, 2003)
     error_s = evaluated(start_ns, coefficients, 10.0, t_s) - track.light_time(t_s, direction)
-    assert np.abs(error_s).max() < 1e-9
+    assert np.abs(error_s).max() < 1e-12
 
 
 def test_delay_polynomials_of_a_line_are_that_line() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from linkemu.errors import ElementsError, InputError
-from linkemu.forecast import forecast
+from linkemu.forecast import forecast, geometry
 from linkemu.link.outages import delay_s, outages
 from linkemu.link.timeline import Cause, LinkTimeline, Sky, check
 from linkemu.machine import Direction
@@ -207,6 +207,47 @@ def test_fades_leave_no_record_while_nobody_sends(scenario: Make) -> None:
     assert not fade_slots(up) & set(range(30_000, 50_000))
     assert not fade_slots(down) & set(range(30_000, 50_000))
     assert all(slot > story(up)[1][0] * 1e3 - 2 for slot in fade_slots(up))
+
+
+def test_a_fade_that_outlasts_the_hold_time_costs_lock(scenario: Make) -> None:
+    made = marginal(scenario, slot_s=1e-4, duration_s=40.0)  # fine enough that fades last for several slots
+    station, satellite = made.stations[0], made.satellites[0]
+    hasty = replace(
+        made,
+        stations=(replace(station, terminal=replace(station.terminal, hold_s=0.0002)),),
+        satellites=(replace(satellite, terminal=replace(satellite.terminal, hold_s=0.0002)),),
+    )
+    patient, nervous = both(made), both(hasty)
+    for before, after in zip(patient, nervous, strict=True):
+        assert "FADE" not in [name for _, name, _ in story(before)]
+        names = [name for _, name, _ in story(after)]
+        assert all(names[k + 1] == "ACQUIRING" for k, name in enumerate(names) if name == "FADE")
+        assert "FADE" in names
+    longest = max(stop - first for timeline in patient for first, stop in erased(timeline, Cause.FADE))
+    assert longest > 2
+
+
+class Heaven:
+    """A sky of four instants: Sun from the satellite, height of the Sun, and whether the satellite is lit."""
+
+    def __init__(self, apart_deg: list[float], height_deg: list[float], lit: list[int]) -> None:
+        self.sun_separation_rad = lambda t_s: np.radians(apart_deg)
+        self.sun_elevation_rad = lambda t_s: np.radians(height_deg)
+        self.sunlit = lambda t_s: np.array(lit)
+
+
+def test_the_sun_is_avoided_from_both_ends_unless_it_is_hidden(scenario: Make) -> None:
+    station, satellite = scenario().stations[0], scenario().satellites[0]  # exclusions 10 deg and 0.2 rad
+    t_s = np.arange(4.0)
+
+    def shut(apart_deg: list[float], height_deg: float, lit: int) -> list[tuple[float, float]]:
+        heaven: Any = Heaven(apart_deg, [height_deg] * 4, [lit] * 4)
+        return [(span.start_s, span.end_s) for span in geometry._sun(heaven, t_s, station, satellite)]
+
+    assert shut([30.0, 20.0, 0.0, 20.0], 40.0, 2) == [(pytest.approx(1.5), pytest.approx(2.5))]
+    assert shut([30.0, 20.0, 0.0, 20.0], -5.0, 2) == []
+    assert shut([160.0, 175.0, 175.0, 175.0], 5.0, 2) == [(pytest.approx(0.57, abs=0.01), 3.0)]
+    assert shut([160.0, 175.0, 175.0, 175.0], 5.0, 0) == []
 
 
 def test_a_link_that_never_closes_says_margin_and_warns(scenario: Make) -> None:

@@ -210,7 +210,8 @@ def test_fades_leave_no_record_while_nobody_sends(scenario: Make) -> None:
 
 
 def test_a_fade_that_outlasts_the_hold_time_costs_lock(scenario: Make) -> None:
-    made = marginal(scenario, slot_s=1e-4, duration_s=40.0)  # fine enough that fades last for several slots
+    start = datetime(2024, 5, 10, 18, 51, 45, tzinfo=UTC)  # where the margin is thin
+    made = marginal(scenario, start=start, duration_s=30.0, slot_s=1e-4)  # fades last for several slots
     station, satellite = made.stations[0], made.satellites[0]
     hasty = replace(
         made,

@@ -262,7 +262,7 @@ class Recorder:
 
     def report(self, now_ns: int, *, gaps: Iterable[tuple[float, float]] = (), **facts: Any) -> Fidelity:
         """The report now; ``facts`` are fields of Fidelity that only the emulator knows."""
-        earlier_gaps = self.earlier.gaps if self.earlier else ()
+        all_gaps = (*(self.earlier.gaps if self.earlier else ()), *gaps)
         links = tuple(recorder.report(now_ns) for recorder in self._links.values())
         carried_GB = sum(link.delivered_bytes for link in links) / 1e9
         cpu_s = facts.pop("cpu_s", 0.0) + (self.earlier.cpu_s if self.earlier else 0.0)
@@ -275,7 +275,7 @@ class Recorder:
             lag_max_s=self._lag.largest_ns / 1e9 if self._lag.buckets else None,
             cpu_s=cpu_s,
             cpu_s_per_GB=cpu_s / carried_GB if carried_GB > 0.001 else None,
-            restarts=self.earlier.restarts + 1 if self.earlier else 0,
-            gaps=(*earlier_gaps, *gaps),
+            restarts=len(all_gaps),
+            gaps=all_gaps,
             **facts,
         )

@@ -2,7 +2,7 @@
 
 ``python -m linkemu.runtime.emulator FILE`` (a contract.EmulatorFile). It knows no physics and no content;
 light goes in with the kernel's stamp, through the player, and out when due. What it must find again after
-``kill -9`` is in records; who has joined is in members; what the bus hears is in beams.
+``kill -9`` is in records; who has joined is in members; time is in timekeeper; what the bus hears, in beams.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from linkemu import telemetry
@@ -23,34 +22,29 @@ from linkemu.contract import (
     Bye,
     EmulatorFile,
     Message,
-    Skip,
     decode,
     encode,
     frame_header,
     peek_frame,
 )
-from linkemu.errors import ContractError, InputError, LinkemuError
+from linkemu.errors import ContractError, FormatError, InputError, LinkemuError, ResourceError
 from linkemu.link.channel import Overlay
 from linkemu.link.fidelity import Fidelity, Recorder
 from linkemu.link.player import Arrival, Player
 from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
-from linkemu.runtime import mqtt, realtime
+from linkemu.runtime import mqtt, orders, realtime
 from linkemu.runtime.beams import Observer
 from linkemu.runtime.bus import Bus
-from linkemu.runtime.clock import Piece, TimeMap, real_loop
+from linkemu.runtime.clock import real_loop
 from linkemu.runtime.members import Member, Members, plan_of
 from linkemu.runtime.records import Records
+from linkemu.runtime.timekeeper import Timekeeper
 from linkemu.runtime.udp import Port
 
-_BATCH = 12  # a longer one would keep what is due waiting
+_BATCH = 4  # a longer one would keep what is due waiting
 _BOOKS_EVERY_S = 2.0
 _TELL_EVERY_S = 0.25
-_SKIP_EVERY_S = 0.25
-_SKIP_LEAD_S = 5.0  # time goes on this long before the next light
-_LEAST_SKIP_S = 2.0
-_ANSWER_S = 1.0
-_START_LEAD_NS = 50_000_000
 
 
 class Emulator:
@@ -69,9 +63,12 @@ class Emulator:
             (link, m.entry.sends.other): m for m in self._members.all for link in m.entry.links
         }
         self._records = Records(file.state)
-        self._map = self._records.time_map()
-        self._resumed_s = None if self._map is None else self._map.scenario_ns(time.monotonic_ns()) / 1e9
-        self._recorder = Recorder(file.scenario, self.player, self._records.report() if self._map else None)
+        self._time = Timekeeper(
+            file, self._records, self.player, self._members, self._say, self._time_changed
+        )
+        self._recorder = Recorder(
+            file.scenario, self.player, self._records.report() if self._time.time_map else None
+        )
         for key, overlay in self._records.overlays():
             self.player.impose(key, overlay, -1)
         plans = {m.entry.name: plan for m in self._members.all if (plan := plan_of(m)) is not None}
@@ -81,9 +78,8 @@ class Emulator:
         self._armed_ns = 0
         self._refused = 0
         self._worst_lag_ns = 0
-        self._proposal = 0
+        self._complained = False
         self._cpu_s = time.process_time()
-        self._news = asyncio.Event()  # a node has said something
 
     async def run(self, stop: asyncio.Event) -> None:
         """Play until ``stop``; then write the last report. ResourceError if the address is taken."""
@@ -94,7 +90,7 @@ class Emulator:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(work(), name=work.__name__)
-                    for work in (self._start_time, self._keep_books, self._tell, self._skip_gaps)
+                    for work in (self._begin, self._keep_books, self._tell, self._time.skip_gaps, self._obey)
                 ]
                 await stop.wait()
                 for task in tasks:
@@ -106,29 +102,26 @@ class Emulator:
     def impose(self, link: int, direction: Direction, overlay: Overlay) -> Overlay:
         """Put a live fault on a link from a coming slot on; journalled before it takes effect."""
         key = (link, direction)
-        effective = self.player.impose(key, overlay, self._now_ns())
+        effective = self.player.impose(key, overlay, self._time.now_ns())
         self._records.keep_overlay(key, effective)
         self._drive()
         return effective
 
     def report(self) -> Fidelity:
         """The fidelity report so far."""
-        started_s = self._map.pieces[0].scenario_ns / 1e9 if self._map else 0.0
-        since_s = self._recorder.earlier.at_s if self._recorder.earlier else started_s
+        since_s = self._recorder.earlier.at_s if self._recorder.earlier else 0.0
+        resumed_ns = self._time.resumed_ns
         return self._recorder.report(
-            self._now_ns(),
-            gaps=() if self._resumed_s is None else ((since_s, self._resumed_s),),
+            self._time.now_ns(),
+            gaps=() if resumed_ns is None else ((since_s, resumed_ns / 1e9),),
             clock="real" if self._file.rate == 1.0 else f"scaled by {self._file.rate:g}",
             scheduling=self._scheduling,
             kernel_drops=self._port.drops if self._port else 0,
             node_drops=sum(member.drops for member in self._members.all),
             refused_datagrams=self._refused,
             cpu_s=time.process_time() - self._cpu_s,
-            skipped_s=self._map.skipped_ns() / 1e9 if self._map else 0.0,
+            skipped_s=self._time.time_map.skipped_ns() / 1e9 if self._time.time_map else 0.0,
         )
-
-    def _now_ns(self) -> int:
-        return 0 if self._map is None else self._map.scenario_ns(time.monotonic_ns())
 
     # Light
 
@@ -153,16 +146,16 @@ class Emulator:
         entry = member.entry
         if direction is not entry.sends or link not in entry.links:
             raise ContractError(f"{entry.name} has no transmitter {direction.value} on link {link}")
-        if self._map is None or not member.joined:
+        if self._time.time_map is None or not member.joined:
             return
-        member.last_light_ns = max(member.last_light_ns, self._map.scenario_ns(stamp_ns))
+        member.last_light_ns = max(member.last_light_ns, self._time.time_map.scenario_ns(stamp_ns))
         self.player.offer(link, direction, bytes(view[HEADER_BYTES:]), member.last_light_ns)
 
     def _take_message(self, member: Member, message: Message) -> None:
         was_joined = member.joined
         for answer in self._members.hear(member, message, time.monotonic()):
             self._say(member, answer)
-        self._news.set()
+        self._time.heard()
         if member.joined and not was_joined:
             for sensor in self.player.sensors_of(member.entry.name):
                 self._say(member, sensor)
@@ -173,9 +166,9 @@ class Emulator:
 
     def _drive(self) -> None:
         """Send what is due, tell terminals what they see, and set the timer for what is next."""
-        if self._map is None:
+        if self._time.time_map is None:
             return
-        now_ns = self._now_ns()
+        now_ns = self._time.now_ns()
         for arrival in self.player.due(now_ns):
             self._deliver(arrival)
         for node, sensor in self.player.sensors(now_ns):
@@ -191,7 +184,7 @@ class Emulator:
         datagram = arrival.delivery.datagram
         header = frame_header(arrival.link, arrival.direction, member.entry.token, len(datagram))
         self._port.send(header, datagram, to=member.entry.terminal)
-        self._recorder.delivered(arrival.link, arrival.direction, arrival.delivery, self._now_ns())
+        self._recorder.delivered(arrival.link, arrival.direction, arrival.delivery, self._time.now_ns())
 
     def _arm(self, next_ns: int | None) -> None:
         if self._timer is not None:
@@ -199,83 +192,25 @@ class Emulator:
                 return
             self._timer.cancel()
             self._timer = None
-        if next_ns is not None and self._map is not None:
+        if next_ns is not None and self._time.time_map is not None:
             self._armed_ns = next_ns
-            rest_s = (self._map.monotonic_ns(next_ns) - time.monotonic_ns()) / 1e9
+            rest_s = (self._time.time_map.monotonic_ns(next_ns) - time.monotonic_ns()) / 1e9
             self._timer = asyncio.get_running_loop().call_later(max(0.0, rest_s), self._wake)
 
     def _wake(self) -> None:
         self._timer = None
-        lag_ns = self._now_ns() - self._armed_ns
+        lag_ns = self._time.now_ns() - self._armed_ns
         self._worst_lag_ns = max(self._worst_lag_ns, lag_ns)
         self._recorder.woke(lag_ns)
         self._drive()
 
-    # Time
+    async def _begin(self) -> None:
+        await self._time.begin()
+        self._keep_report()  # so that a kill from now on is known as one
 
-    async def _start_time(self) -> None:
-        """Let time begin when all nodes have joined, or after a while; or go on where it is."""
-        if self._map is None:
-            await self._until(
-                lambda: len(self._members.joined()) == len(self._members.all), self._file.join_timeout_s
-            )
-            piece = Piece(time.monotonic_ns() + _START_LEAD_NS, 0, self._file.rate)
-            self._set_time(TimeMap((piece,)))
-        else:
-            self._set_time(self._map)
-
-    def _set_time(self, time_map: TimeMap) -> None:
-        self._records.keep_time_map(time_map)
-        self._map = time_map
-        message = self._members.set_time(time_map)
-        for member in self._members.joined():
-            self._say(member, message)
+    def _time_changed(self) -> None:
         self._arm(None)
         self._drive()
-
-    async def _skip_gaps(self) -> None:
-        while self._file.skip_gaps:
-            await asyncio.sleep(_SKIP_EVERY_S)
-            if (target_ns := self._skip_target()) is not None:
-                await self._propose(target_ns)
-
-    def _skip_target(self) -> int | None:
-        """How far time may jump: dark, drained, every node there, and worth it."""
-        now_ns = self._now_ns()
-        everyone = len(self._members.joined()) == len(self._members.all)
-        if self._map is None or not everyone or not self.player.dark_and_drained(now_ns):
-            return None
-        light_ns = self.player.next_light(now_ns)
-        end_ns = round(self._file.duration_s * 1e9)
-        target_ns = end_ns if light_ns is None else light_ns - round(_SKIP_LEAD_S * 1e9)
-        return target_ns if target_ns - now_ns > _LEAST_SKIP_S * 1e9 else None
-
-    async def _propose(self, target_ns: int) -> None:
-        self._proposal += 1
-        for member in self._members.all:
-            self._say(member, Skip(self._proposal, target_ns))
-        await self._until(lambda: self._members.agreed_until(self._proposal) is not None, _ANSWER_S)
-        agreed_ns = self._members.agreed_until(self._proposal)
-        still_ns = self._skip_target()
-        if agreed_ns is None or still_ns is None or self._map is None:
-            return
-        until_ns = min(agreed_ns, still_ns)
-        if until_ns - self._now_ns() > _LEAST_SKIP_S * 1e9:
-            self._set_time(self._map.jump(time.monotonic_ns(), until_ns))
-            version = self._map.version
-            await self._until(
-                lambda: all(m.time_version == version for m in self._members.joined()), _ANSWER_S
-            )
-
-    async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
-        """Return when ``condition``, which only a node's message can change, holds; or after real seconds."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError:
-            return
 
     # Books and bus
 
@@ -283,23 +218,45 @@ class Emulator:
         while True:
             await asyncio.sleep(_BOOKS_EVERY_S)
             self._members.expire(time.monotonic())
-            self._records.keep_report(self.report())
-            if self.player.dark_and_drained(self._now_ns()):
+            self._keep_report()
+            if self.player.dark_and_drained(self._time.now_ns()):
                 gc.collect()
+
+    def _keep_report(self) -> None:
+        """A full disk costs the report's freshness, not the light: say so once, and go on."""
+        try:
+            self._records.keep_report(self.report())
+        except ResourceError as error:
+            if not self._complained:
+                print(f"emulator: {error}; going on without a fresh report", file=sys.stderr, flush=True)
+            self._complained = True
+
+    async def _obey(self) -> None:
+        """Carry out what an operator orders over the bus."""
+        async for note in self._bus.subscribe(orders.fault_topic(self._file.scenario)):
+            if note.retained:
+                continue  # it was meant for an earlier time
+            try:
+                order = orders.read_fault(note.payload)
+                link, direction = order.key(self.player.sky)
+            except FormatError as error:
+                print(f"emulator: {error}", file=sys.stderr, flush=True)
+                continue
+            self.impose(link, direction, order.overlay(self._time.now_ns()))
 
     async def _tell(self) -> None:
         rounds = 0
         while True:
-            if self._map is not None:
+            if self._time.time_map is not None:
                 self._publish(whole=rounds % round(1.0 / _TELL_EVERY_S) == 0)
                 rounds += 1
             await asyncio.sleep(_TELL_EVERY_S)
 
     def _publish(self, *, whole: bool) -> None:
-        now_ns = self._now_ns()
+        now_ns = self._time.now_ns()
         messages: list[telemetry.Message] = [*self._observer.changes(now_ns)]
-        if whole and self._map is not None:
-            rate, skipped_s = self._file.rate, self._map.skipped_ns() / 1e9
+        if whole and self._time.time_map is not None:
+            rate, skipped_s = self._file.rate, self._time.time_map.skipped_ns() / 1e9
             lag_s, self._worst_lag_ns = self._worst_lag_ns / 1e9, 0
             messages.append(telemetry.ClockState(now_ns / 1e9, rate, self._file.duration_s, lag_s, skipped_s))
             messages += self._observer.telemetry(now_ns)
@@ -310,7 +267,7 @@ class Emulator:
         self._arm(None)
         for member in self._members.joined():
             self._say(member, Bye())
-        self._records.keep_report(self.report())
+        self._keep_report()
         topic = telemetry.topic(self._file.scenario, "fidelity")
         self._bus.publish(topic, self.report().to_json().encode(), retain=True)
         port.close()

@@ -227,6 +227,47 @@ async def test_the_bus_hears_links_and_time(start) -> None:
     assert about.window_end_s == 600.0
 
 
+async def test_an_operator_s_fault_comes_over_the_bus_and_nonsense_does_no_harm(start, capfd) -> None:
+    emulator, ground, orbit, bus = await start()
+    await until(lambda: ground.clock.now() > 0)
+    topic = "linkemu/test/order/fault"
+    order = {
+        "station": "koganei",
+        "satellite": "iss",
+        "direction": "up",
+        "duration_s": 100.0,
+        "rate_bps": None,
+    }
+    for wrong in (
+        {},
+        {**order, "satellite": "moon"},
+        {**order, "duration_s": -1},
+        {**order, "rate_bps": "x"},
+    ):
+        bus.publish(topic, wrong)
+    bus.publish(topic, order)
+    channel = emulator.player.channels[(0, Direction.UP)]
+    await until(lambda: channel.is_slot_erased(0, 10**6))
+    await until(lambda: channel.is_slot_erased(0, int(ground.clock.now() * 1000) - 1))
+    ground.terminal.send(0, b"lost unseen")
+    await until(lambda: emulator.player.channels[(0, Direction.UP)].counters.erased)
+    assert ground.sensors[-1][1].locked and not orbit.light
+    complaints = capfd.readouterr().err.splitlines()
+    assert len(complaints) == 4 and "no link koganei - moon" in complaints[1]
+
+
+async def test_a_report_that_cant_be_written_costs_no_light(start, tmp_path: Path, capfd) -> None:
+    emulator, ground, orbit, _ = await start()
+    (tmp_path / "state" / "fidelity.json").unlink()
+    (tmp_path / "state" / "fidelity.json").mkdir()
+    emulator._keep_report()
+    emulator._keep_report()
+    await until(lambda: ground.clock.now() > 0)
+    ground.terminal.send(0, b"still there")
+    await until(lambda: orbit.light)
+    assert capfd.readouterr().err.count("going on without a fresh report") == 1
+
+
 async def test_after_kill_9_it_goes_on_at_the_time_that_it_is(tmp_path: Path) -> None:
     house = House.build(tmp_path, [], [])
     process = house.launch()

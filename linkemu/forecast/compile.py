@@ -32,7 +32,7 @@ class Forecast:
     epoch: datetime  # UTC of scenario time 0
     sky: Sky
     plans: Mapping[str, Plan]  # by node
-    passes: tuple[Pass, ...]  # that touch the scenario, whole: one may rise before 0 or set after the end
+    passes: tuple[Pass, ...]  # that touch the scenario, uncut up to an hour beyond its start and end
     warnings: tuple[str, ...]
 
 

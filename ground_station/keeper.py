@@ -132,8 +132,10 @@ class Keeper:
         await self._station.reach(entry, "failed", problem)
 
     async def _offered(self, end: LinkEnd, event: events.FileOffered) -> None:
-        entry = self._station.gets.get((end.peer, event.request)) if event.request is not None else None
-        if entry is not None and entry.name == event.manifest.name:
+        name = event.manifest.name
+        orders = self._station.gets.items()  # by name: the offer may answer a request of an earlier life
+        entry = next((each for (peer, _), each in orders if peer == end.peer and each.name == name), None)
+        if entry is not None:
             try:
                 await self._station.landings.begin(entry, event.manifest, self._station.now)
             except ResourceError as error:

@@ -117,6 +117,7 @@ class Endpoint:
         self._serialiser.set_rate(cue.transmit_rate_bps, now)
         self._receiver.set_delay(cue.delay_s)
         if returned:
+            self._receiver.resume()
             self._sender.resume(cue.delay_s, now)
             self._requests.resume(cue.delay_s, now)
         self._sender.cue(cue)
@@ -169,7 +170,10 @@ class Endpoint:
         self._receiver.verified(file_id, sha256, ok, now)
 
     def decline(self, file_id: bytes, reason: str, now: float) -> None:
-        """Answer FileOffered: this node doesn't want the file (name taken, no space)."""
+        """Answer FileOffered: this node doesn't want the file (name taken, no space).
+
+        It stands until the light next returns, or until a request of ours asks for the file.
+        """
         self._requests.served(file_id)
         self._receiver.decline(file_id, reason, now)
 

@@ -95,6 +95,12 @@ class Receiver:
             self._announce(entry.file_id, subject)
         self._due = now
 
+    def resume(self) -> None:
+        """The light is back: what was declined may be welcome now, and is told anew if it is offered anew."""
+        for subject in self._subjects.values():
+            if subject.declined is not None:
+                subject.declined, subject.told = None, False
+
     def set_delay(self, delay_s: float) -> None:
         self._interval_s = max(self._settings.report_s, 2 * delay_s / 4)
 
@@ -190,6 +196,7 @@ class Receiver:
         if entry.request and entry.request != subject.request:
             subject.request = entry.request
             subject.told = False
+            subject.declined = None
         return subject
 
     def _announce(self, file_id: bytes, subject: _Subject) -> None:

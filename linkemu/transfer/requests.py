@@ -32,7 +32,9 @@ class Requests:
     def __init__(self, epoch: int, emit: Callable[[Event], None]) -> None:
         self._epoch = epoch
         self._emit = emit
-        self._last_number = 0
+        self._last_number = (
+            epoch & 0xFFFF
+        ) << 16  # an offer that answers an earlier life names no number of ours
         self._open: dict[int, _Open] = {}
         self._asked: dict[int, bytes | str | None] = {}  # file offered, reason refused, or not answered yet
         self._refusals_due: list[int] = []

@@ -68,7 +68,7 @@ class Landings:
             await self._spool.finish(entry, now)
             return True
         missing |= set(await self._spool.damaged(entry))
-        for index in missing:
+        for index in sorted(missing):
             self._holdings.lost(manifest.chunks[index])
         return None if missing else False
 
@@ -79,7 +79,7 @@ class Landings:
             return
         _, manifest = self._files.pop(entry.id)
         self._holdings.forget(manifest.file_id)
-        for chunk in set(manifest.chunks):
+        for chunk in dict.fromkeys(manifest.chunks):
             self._places[chunk] = [place for place in self._places[chunk] if place[0].id != entry.id]
             if self._holdings.has(chunk) and self._copy(chunk) is None:
                 self._holdings.lost(chunk)

@@ -104,7 +104,7 @@ class ChunkStore:
         """Keep what is held of unfinished chunks, as the transfer exports it; files of others go."""
         for chunk, exported in partials.items():
             await store(self._disk, self._partials / chunk.hex(), exported)
-        for chunk in self._saved - partials.keys():
+        for chunk in sorted(self._saved - partials.keys()):
             await self._disk.remove(self._partials / chunk.hex())
         self._saved = set(partials)
 

@@ -206,3 +206,94 @@ def test_the_same_run_has_the_same_trace() -> None:
         world.play(story)
         digests.add(world.trace.digest())
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_two_stations_and_a_satellite_in_a_storm(seed: int) -> None:
+    """Power cuts of any node at any call, outages and erasures: all of it ends, and all bytes are right."""
+    rng = random.Random(seed)
+    stations = ("one", "two")
+    puts = tuple(
+        transfer(0.5 + 0.1 * n, "put", f"f{n}", SIZE + n, station=rng.choice(stations), priority=n % 3)
+        for n in range(4)
+    )
+    gets = tuple(transfer(6.0, "get", put.name, station=station) for put in puts for station in stations)
+    dark = {
+        station: [
+            (start, start + rng.random())
+            for start in sorted(rng.uniform(4 * k, 4 * k + 3) for k in range(1, 5))
+        ]
+        for station in stations
+    }
+    erased = [(first, rng.randint(1, 40)) for first in range(500, 15_000, 700)]
+    world = World(*stations, work=puts + gets, dark=dark, erased=erased)
+
+    async def story(world: World) -> None:
+        for _ in range(8):
+            victim = rng.choice((*stations, "iss"))
+            disk = world.disks[victim]
+            disk.power_cut_at = disk.calls + rng.randint(1, 150)
+            at = world.clock.now() + rng.uniform(0.2, 2.5)
+            while not world.is_off(victim) and world.clock.now() < at:
+                await world.until(world.clock.now() + 0.01)
+            disk.power_cut_at = disk.calls if not world.is_off(victim) else disk.power_cut_at
+            await world.kill(victim)
+            disk.reboot(rng.randint(0, 999))
+            world.start(victim)
+        await world.until(45.0)
+        for station in stations:
+            await world.kill(station)
+        for each in puts + gets:
+            spool, entry = await world.entry(each.action, each.name, each.station)
+            assert entry.state == "verified", entry
+            if each.action == "get":
+                content = b"".join([piece async for piece in spool.pieces(entry, "fetched")])
+                assert hashlib.sha256(content).hexdigest() == entry.sha256
+        for station in stations:
+            world.start(station)
+
+    world.play(story)
+    assert {each.resent_chunks for each in world.told} == {0}
+
+
+def test_an_order_given_up_and_given_again_is_served() -> None:
+    """What was declined as not asked for is welcome once it is asked for."""
+    world = World(work=(transfer(0.5, "put", "a", 60 * CHUNK_BYTES), transfer(3.0, "get", "a")))
+
+    async def story(world: World) -> None:
+        assert (await world.ended("a", by=3.0)).state == "verified"
+        await world.until(3.1)
+        await world.kill("ground")
+        spool, entry = await world.entry("get", "a")
+        assert entry.state == "receiving"
+        await spool.drop(entry)
+        world.start("ground")  # the satellite still offers it, and the work list orders it anew
+        world.told.clear()
+        assert (await world.ended("a", by=10.0)).state == "verified"
+
+    world.play(story)
+
+
+def test_a_satellite_with_room_again_takes_what_it_declined() -> None:
+    disk = SimulatedDisk(capacity=40 * CHUNK_BYTES)
+    world = World(
+        dark={"ground": [(4.0, 5.0)]},
+        work=(transfer(0.5, "put", "big", 60 * CHUNK_BYTES),),
+        disks={"ground": SimulatedDisk(), "iss": disk},
+    )
+
+    async def story(world: World) -> None:
+        assert (await world.ended("big", by=4.0)).state == "failed"
+        await world.until(4.5)
+        disk.capacity = None
+        await world.kill("ground")
+        spool, entry = await world.entry("put", "big")
+        incoming = spool.incoming("iss", "big", 0)
+        async for piece in spool.pieces(entry, "content"):
+            await incoming.write(piece)
+        await spool.accept(incoming, await incoming.finish(), 4.5)
+        world.start("ground")
+        world.told.clear()
+        assert (await world.ended("big", by=10.0)).state == "verified"
+
+    world.play(story)

@@ -144,6 +144,7 @@ def show(options: argparse.Namespace, fidelity: Fidelity, seen: Path) -> None:
     print(f"  scheduling       {fidelity.scheduling}")
     print(f"  timers late      p99 {1e6 * (fidelity.lag_p99_s or 0):.0f} us")
     print(f"  emulator's CPU   {fidelity.cpu_s_per_GB:.2f} s/GB, kernel drops {fidelity.kernel_drops}")
+    print(f"  stolen from us   {fidelity.stolen_s} s by the hypervisor, over all processors")
     judge = json.loads(seen.read_text())
     print(f"  sink's own view  {judge} (link's delay {DELAY_S * 1e3} ms and one frame's time included)")
 

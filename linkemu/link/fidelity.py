@@ -104,6 +104,7 @@ class Fidelity:
     refused_datagrams: int = 0  # that broke the contract
     cpu_s: float = 0.0
     cpu_s_per_GB: float | None = None
+    stolen_s: float | None = None  # kept from the machine by its hypervisor while the emulator ran
     skipped_s: float = 0.0
     restarts: int = 0
     gaps: tuple[tuple[float, float], ...] = ()  # scenario seconds that no emulator has seen

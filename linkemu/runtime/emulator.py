@@ -80,6 +80,7 @@ class Emulator:
         self._worst_lag_ns = 0
         self._complained = False
         self._cpu_s = time.process_time()
+        self._stolen_s = realtime.stolen_s()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Play until ``stop``; then write the last report. ResourceError if the address is taken."""
@@ -111,6 +112,7 @@ class Emulator:
         """The fidelity report so far."""
         since_s = self._recorder.earlier.at_s if self._recorder.earlier else 0.0
         resumed_ns = self._time.resumed_ns
+        stolen_s = realtime.stolen_s()
         return self._recorder.report(
             self._time.now_ns(),
             gaps=() if resumed_ns is None else ((since_s, resumed_ns / 1e9),),
@@ -120,6 +122,7 @@ class Emulator:
             node_drops=sum(member.drops for member in self._members.all),
             refused_datagrams=self._refused,
             cpu_s=time.process_time() - self._cpu_s,
+            stolen_s=None if stolen_s is None else stolen_s - (self._stolen_s or 0.0),
             skipped_s=self._time.time_map.skipped_ns() / 1e9 if self._time.time_map else 0.0,
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+from pathlib import Path
 
 _PR_SET_TIMERSLACK = 29  # linux/prctl.h
 _SLACK_NS = 1_000
@@ -24,6 +25,17 @@ def tune(*, precedence: bool) -> str:
     gc.freeze()
     gc.disable()
     return ", ".join(phrases)
+
+
+def stolen_s() -> float | None:
+    """Seconds that a hypervisor has kept from this machine's processors since boot, None if unknown."""
+    try:
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+        return int(fields[8]) / os.sysconf(
+            "SC_CLK_TCK"
+        )  # proc(5): user nice system idle iowait irq softirq steal
+    except (OSError, IndexError, ValueError):
+        return None
 
 
 def _take_fifo() -> bool:

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from linkemu.contract import Address
 from linkemu.errors import ResourceError
 
-BUFFER_BYTES = 32 << 20
+RECEIVE_BYTES = 128 << 20  # about a second of 1 Gbit/s, as the kernel counts; only what waits takes memory
+SEND_BYTES = 32 << 20
 _SO_RCVBUFFORCE = 33  # Linux asm-generic/socket.h; needs CAP_NET_ADMIN, else SO_RCVBUF up to rmem_max
 _SO_SNDBUFFORCE = 32
 _SO_TIMESTAMPNS = 35
@@ -44,8 +45,8 @@ class Port:
 
     def _set_up(self, address: Address, peer: Address | None) -> None:
         self.socket.setblocking(False)
-        _grow(self.socket, _SO_RCVBUFFORCE, socket.SO_RCVBUF)
-        _grow(self.socket, _SO_SNDBUFFORCE, socket.SO_SNDBUF)
+        _grow(self.socket, _SO_RCVBUFFORCE, socket.SO_RCVBUF, RECEIVE_BYTES)
+        _grow(self.socket, _SO_SNDBUFFORCE, socket.SO_SNDBUF, SEND_BYTES)
         for option in (_SO_TIMESTAMPNS, _SO_RXQ_OVFL):
             self.socket.setsockopt(socket.SOL_SOCKET, option, 1)
         self.socket.bind(address)
@@ -101,8 +102,8 @@ class Port:
         self.socket.close()
 
 
-def _grow(sock: socket.socket, forced: int, polite: int) -> None:
+def _grow(sock: socket.socket, forced: int, polite: int, size: int) -> None:
     try:
-        sock.setsockopt(socket.SOL_SOCKET, forced, BUFFER_BYTES // 2)  # the kernel doubles it
+        sock.setsockopt(socket.SOL_SOCKET, forced, size // 2)  # the kernel doubles it
     except PermissionError:
-        sock.setsockopt(socket.SOL_SOCKET, polite, BUFFER_BYTES // 2)
+        sock.setsockopt(socket.SOL_SOCKET, polite, size // 2)

@@ -27,7 +27,6 @@ class _Subject:
 
     priority: int = 0
     request: int = 0
-    told: bool = False  # the node has had FileOffered
     declined: bytes | None = None
     polled: bool = False  # asked for since the last report
     version: int = -1  # of Progress, as last seen
@@ -51,7 +50,8 @@ class Receiver:
         self._counters = counters
         self._emit = emit
         self._interval_s = settings.report_s
-        self._subjects: dict[bytes, _Subject] = {}
+        self._subjects: dict[bytes, _Subject] = {}  # of which there is something to state
+        self._told: set[tuple[bytes, int]] = set()  # FileOffered was given: file id, request
         self._peer_epoch = 0
         self._highest = 0
         self._gap_known_at: int | None = None  # the sequence number at which a gap counts as a loss
@@ -97,9 +97,10 @@ class Receiver:
 
     def resume(self) -> None:
         """The light is back: what was declined may be welcome now, and is told anew if it is offered anew."""
-        for subject in self._subjects.values():
+        for file_id, subject in self._subjects.items():
             if subject.declined is not None:
-                subject.declined, subject.told = None, False
+                subject.declined = None
+                self._told.discard((file_id, subject.request))
 
     def set_delay(self, delay_s: float) -> None:
         self._interval_s = max(self._settings.report_s, 2 * delay_s / 4)
@@ -195,16 +196,15 @@ class Receiver:
         subject.priority = entry.priority
         if entry.request and entry.request != subject.request:
             subject.request = entry.request
-            subject.told = False
             subject.declined = None
         return subject
 
     def _announce(self, file_id: bytes, subject: _Subject) -> None:
         """Tell the node of a file once its manifest is known, and that it is complete if it is."""
         progress = self._holdings.progress(file_id)
-        if progress is None or subject.told:
+        if progress is None or (file_id, subject.request) in self._told:
             return
-        subject.told = True
+        self._told.add((file_id, subject.request))
         self._emit(FileOffered(progress.manifest, file_id, subject.priority, subject.request or None))
         if not progress.missing and (progress.read_back is None or subject.request):
             self._emit(FileComplete(file_id))
@@ -231,7 +231,7 @@ class Receiver:
 
     def _worth_stating(self) -> list[tuple[bytes, _Subject]]:
         """Subjects polled, changed or under way; the polled ones first."""
-        chosen = []
+        chosen, ended = [], []
         for file_id, subject in self._subjects.items():
             progress = self._holdings.progress(file_id)
             if progress is not None and progress.version != subject.version:
@@ -240,6 +240,10 @@ class Receiver:
             if subject.polled or subject.repeats or (progress is not None and progress.partials):
                 subject.repeats = max(0, subject.repeats - 1)
                 chosen.append((file_id, subject))
+            elif progress is not None and progress.read_back is not None and subject.declined is None:
+                ended.append(file_id)
+        for file_id in ended:
+            del self._subjects[file_id]
         return sorted(chosen, key=lambda pair: not pair[1].polled)
 
     def _section(self, file_id: bytes, subject: _Subject, first: int, room: int) -> Section | None:

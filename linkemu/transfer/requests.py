@@ -32,9 +32,7 @@ class Requests:
     def __init__(self, epoch: int, emit: Callable[[Event], None]) -> None:
         self._epoch = epoch
         self._emit = emit
-        self._last_number = (
-            epoch & 0xFFFF
-        ) << 16  # an offer that answers an earlier life names no number of ours
+        self._last_number = (epoch & 0xFFFF) << 16  # apart from those of earlier lives, which offers may name
         self._open: dict[int, _Open] = {}
         self._asked: dict[int, bytes | str | None] = {}  # file offered, reason refused, or not answered yet
         self._refusals_due: list[int] = []
@@ -86,9 +84,11 @@ class Requests:
             return answer
         elif answer is not None or request.request not in self._asked:
             self._asked[request.request] = None
-            by_name = isinstance(request.wanted, str)
-            name = request.wanted if isinstance(request.wanted, str) else None
-            file_id = None if by_name else bytes(request.wanted)  # type: ignore[arg-type]
+            name, file_id = None, None
+            if isinstance(request.wanted, str):
+                name = request.wanted
+            else:
+                file_id = request.wanted
             self._emit(FileRequested(request.request, name, file_id, request.priority))
         return None
 

@@ -182,6 +182,40 @@ def test_an_outage_that_eats_what_was_in_flight(tapped: Tap) -> None:
     check(world)
 
 
+def test_what_another_station_brought_in_the_dark_is_not_sent(tapped: Tap) -> None:
+    world = join(Node(), Node(), dark=[(0.2, 3.2)])
+    ground, satellite = world.nodes
+    content = noise(5_000_000)
+    manifest = ground.put("a", content, 0.0)
+    sent = tapped(world, 0)
+    world.run(until=1.0)
+    before = len(sent)
+    for index, chunk_id in enumerate(manifest.chunks):
+        start = manifest.offset(index)
+        satellite.chunks[chunk_id] = content[start : start + manifest.length(index)]
+        satellite.endpoint.stored(chunk_id, world.now)
+    world.settle()
+    assert not list(filter(None, map(payload_ranges, sent[before:])))
+    check(world)
+
+
+def test_a_lost_tail_costs_a_round_trip_and_no_time_out() -> None:
+    def play(lost: int) -> float:
+        world, count = join(Node(), Node()), [0]
+
+        def lose(datagram: bytes) -> Iterable[bytes]:
+            count[0] += payload_ranges(datagram) is not None
+            return () if payload_ranges(datagram) and count[0] == lost else (datagram,)
+
+        world.spoil[0] = lose
+        world.nodes[0].put("a", noise(50_000), 0.0)
+        world.settle()
+        return world.now
+
+    pieces = -(-50_000 // (8192 - frames.DATA_OVERHEAD_BYTES))
+    assert play(lost=pieces) < play(lost=0) + 0.010 + 0.005 + 0.005
+
+
 def test_nothing_is_sent_before_the_inventory_is_known(world: World, tapped: Tap) -> None:
     sent = tapped(world, 0)
     world.nodes[0].put("a", noise(100_000), 0.0)
@@ -431,9 +465,10 @@ def test_a_thin_budget_for_reports_is_kept() -> None:
     check(world)
 
 
-def test_a_peer_without_room_is_waited_for(world: World) -> None:
+@pytest.mark.parametrize("room", [0, 30_000])
+def test_a_peer_without_room_is_waited_for(world: World, room: int) -> None:
     ground, satellite = world.nodes
-    satellite.holdings.capacity_bytes = 0
+    satellite.holdings.capacity_bytes = room
     ground.put("a", noise(300_000), 0.0)
     world.run(until=3.0)
     assert not satellite.chunks and ground.endpoint.counters.first_sent_bytes == 0
@@ -481,6 +516,34 @@ def test_a_refused_file_is_given_up(world: World) -> None:
     world.settle()
     assert ground.told(FileRefused) == [FileRefused(manifest.file_id, "another file has this name")]
     assert world.now < 0.5
+
+
+def test_a_decline_stands_for_one_contact() -> None:
+    world = join(Node(), Node(), dark=[(1.0, 2.0)])
+    ground, satellite = world.nodes
+    manifest = ground.put("a", noise(100_000), 0.0)
+    world.run(until=0.004)
+    satellite.endpoint.decline(manifest.file_id, "no space", world.now)
+    world.run(until=0.5)
+    assert ground.told(FileRefused) == [FileRefused(manifest.file_id, "no space")]
+    ground.put("a", noise(100_000), 1.5)
+    world.settle(until=5.0)
+    assert satellite.files["a"] == noise(100_000)
+
+
+def test_an_offer_for_a_request_of_an_earlier_life_answers_none_of_ours(world: World) -> None:
+    ground, satellite = world.nodes
+    content = noise(3_000_000)
+    manifest = satellite.catalogue["a"] = Manifest.of("a", content, 65536)
+    satellite.contents[manifest.file_id] = content
+    before = ground.endpoint.request("a", 0, 0.0)
+    world.run(until=0.1)
+    ground.restart(world.now)
+    ground.endpoint.cue(world.sensed[0], world.now)
+    after = ground.endpoint.request("b", 0, world.now)
+    assert before != after
+    world.run(until=2.0)
+    assert ground.told(RequestRefused) == [RequestRefused(after, "no file b")]
 
 
 def test_a_wrong_sha256_closes_the_offer(world: World) -> None:

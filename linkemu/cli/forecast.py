@@ -56,7 +56,8 @@ def _compile(scenario: Scenario) -> Forecast:
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=output.notices(), transient=True) as bar:
+    console = output.notices()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=1.0)
 
         def progress(share: float, what: str) -> None:

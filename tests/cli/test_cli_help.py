@@ -1,0 +1,68 @@
+"""Help: quick, with examples that are true."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+from invoked import COMMANDS, LINKEMU, called, examples
+from typer.main import get_command
+
+from linkemu.cli.main import app
+from linkemu.errors import LinkemuError
+
+HEAVY = ("numpy", "skyfield", "sgp4", "scipy", "pydantic", "starlette", "aiomqtt", "asyncio")
+
+
+def test_all_commands_are_there():
+    assert tuple(get_command(app).commands) == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_examples_and_json(command):
+    result = called(command, "--help")
+    assert result.exit_code == 0
+    assert "Examples:" in result.stdout
+    assert "--json" in result.stdout
+    assert len(examples(command)) >= 3
+
+
+@pytest.mark.parametrize("line", [each for command in COMMANDS for each in examples(command)], ids=" ".join)
+def test_every_example_parses(line):
+    """Names, options and readers of each example hold (those that need no session are also run elsewhere)."""
+    command, *arguments = line
+    try:
+        context = get_command(app).commands[command].make_context(command, arguments)
+    except LinkemuError as error:
+        pytest.fail(f"{line}: {error}")
+    context.close()
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from linkemu.cli.main import app\n"
+        "from typer.testing import CliRunner\n"
+        "before = set(sys.modules)\n"
+        f"print(sorted(set({HEAVY!r}) & before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() in ("[]", "['asyncio']"), (
+        done.stdout
+    )  # the test runner itself may bring asyncio
+
+
+def test_help_comes_at_once():
+    took = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run([*LINKEMU, "--help"], capture_output=True, check=True)
+        took.append(time.perf_counter() - began)
+    assert min(took) < 1.0  # 0.15 s on an idle laptop; this machine may be busy
+
+
+def test_version():
+    from linkemu import __version__
+
+    assert called("--version").stdout == f"linkemu {__version__}\n"

@@ -139,7 +139,7 @@ class Spool:
     async def describe(self, entry: Entry, manifest: Manifest, now: float) -> None:
         """The satellite has offered the file. What is held of another content under this name is dropped."""
         async with self._lock:
-            if entry.file_id == manifest.file_id and entry.state == "receiving":
+            if not self._has(entry) or (entry.file_id, entry.state) == (manifest.file_id, "receiving"):
                 return
             await self.disk.remove(self.path(entry, "part"))
             await self.disk.write(self.path(entry, "part"), b"")
@@ -156,8 +156,8 @@ class Spool:
             held: dict[str, list[int]] = {}
             for entry, index, data in chunks:
                 manifest = self._manifests.get(entry.id)
-                if manifest is None:
-                    continue  # given up meanwhile
+                if manifest is None or not self._has(entry):
+                    continue
                 await self.disk.write(self.path(entry, "part"), data, manifest.offset(index))
                 held.setdefault(entry.id, []).append(index)
             for name in held:
@@ -199,6 +199,8 @@ class Spool:
     async def finish(self, entry: Entry, now: float) -> None:
         """A download whose SHA-256 was right: give it its name."""
         async with self._lock:
+            if not self._has(entry):
+                return
             await self.disk.sync(self.path(entry, "part"))
             await self._write(custody.reached(entry.id, "verified", now))
             await self._name_fetched(entry)
@@ -208,21 +210,23 @@ class Spool:
 
     async def hold(self, chunks: Iterable[tuple[Entry, int]]) -> None:
         """Chunks of puts that the satellite stated durable: journalled when this returns."""
-        held: dict[str, list[int]] = {}
-        for entry, index in chunks:
-            held.setdefault(entry.id, []).append(index)
         async with self._lock:
+            held: dict[str, list[int]] = {}
+            for entry, index in chunks:
+                if self._has(entry):
+                    held.setdefault(entry.id, []).append(index)
             await self._write(*(custody.holds(name, indices) for name, indices in held.items()))
 
     async def lose(self, entry: Entry, indices: list[int]) -> None:
         """Chunks that count as held no more."""
         async with self._lock:
-            await self._write(custody.lost(entry.id, indices))
+            if self._has(entry):
+                await self._write(custody.lost(entry.id, indices))
 
     async def reach(self, entry: Entry, state: State, now: float, problem: str | None = None) -> bool:
         """Step to ``state``, and clear away what is not needed in it; False if that is no step from here."""
         async with self._lock:
-            if state not in custody.STEPS[entry.state]:
+            if not self._has(entry) or state not in custody.STEPS[entry.state]:
                 return False
             await self._write(custody.reached(entry.id, state, now, problem))
             if entry.ended:
@@ -242,9 +246,15 @@ class Spool:
     async def drop(self, entry: Entry) -> None:
         """Give up custody, with the bytes."""
         async with self._lock:
+            if not self._has(entry):
+                return
             await self._write(custody.dropped(entry.id))
             await self._tidy(entry)
             await self.disk.remove(self.path(entry, "fetched"))
+
+    def _has(self, entry: Entry) -> bool:
+        """Whether the entry is still in custody: it may be given up while a step of it waits."""
+        return self.ledger.entries.get(entry.id) is entry
 
     async def _write(self, *records: Record) -> None:
         """Journal, then apply. On ResourceError neither has happened."""

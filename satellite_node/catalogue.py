@@ -9,6 +9,7 @@ that is dropped takes only those chunks with it that no other file needs. The ch
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ class Catalogue:
         self._verified: dict[bytes, float] = {}  # scenario second
         self._names: dict[str, bytes] = {}
         self._references = Counter[bytes]()
+        self._lock = asyncio.Lock()
 
     @classmethod
     async def open(cls, disk: Disk, root: Path) -> Catalogue:
@@ -64,7 +66,7 @@ class Catalogue:
     def named(self, name: str) -> Manifest | None:
         """The verified file of this name."""
         file_id = self._names.get(name)
-        return None if file_id is None else self._manifests[file_id]
+        return None if file_id is None else self._manifests.get(file_id)
 
     def using(self, chunk: bytes) -> list[bytes]:
         """Ids of the files that need a chunk."""
@@ -72,33 +74,35 @@ class Catalogue:
 
     async def accept(self, manifest: Manifest) -> None:
         """Take up a manifest; durable when this returns."""
-        if manifest.file_id in self._manifests:
-            return
-        await store(self._disk, self._path(manifest.file_id), manifest.encoded)
-        self._know(manifest)
+        async with self._lock:
+            if manifest.file_id not in self._manifests:
+                await store(self._disk, self._path(manifest.file_id), manifest.encoded)
+                self._know(manifest)
 
     async def verified(self, file_id: bytes, now: float) -> None:
         """The file was read back and is right; durable when this returns."""
-        if file_id in self._verified or file_id not in self._manifests:
-            return
-        await self._journal.append(_record(file_id, now))
-        self._apply({"file": file_id.hex(), "t": now})
+        async with self._lock:
+            if file_id not in self._verified and file_id in self._manifests:
+                await self._note(file_id, now)
 
     async def unverified(self, file_id: bytes) -> None:
         """A chunk of the file went bad since."""
-        if file_id in self._verified:
-            await self._journal.append(_record(file_id, None))
-            self._apply({"file": file_id.hex(), "t": None})
+        async with self._lock:
+            if file_id in self._verified:
+                await self._note(file_id, None)
 
     async def drop(self, file_id: bytes) -> list[bytes]:
         """Forget a file; the ids of the chunks that no other file needs."""
         await self.unverified(file_id)
-        manifest = self._manifests.pop(file_id)
-        await self._disk.remove(self._path(file_id))
-        await self._disk.sync(self._root)
-        chunks = set(manifest.chunks)
-        self._references.subtract(chunks)
-        return sorted(chunk for chunk in chunks if self._references[chunk] <= 0)
+        async with self._lock:
+            manifest = self._manifests.pop(file_id, None)
+            if manifest is None:
+                return []
+            await self._disk.remove(self._path(file_id))
+            await self._disk.sync(self._root)
+            chunks = set(manifest.chunks)
+            self._references.subtract(chunks)
+            return sorted(chunk for chunk in chunks if self._references[chunk] <= 0)
 
     def listing(self) -> bytes:
         """The verified files as JSON: what is sent for the name ``.catalogue``."""
@@ -114,6 +118,10 @@ class Catalogue:
             for manifest in (self._manifests[file_id],)
         ]
         return json.dumps({"files": rows}, separators=(",", ":")).encode()
+
+    async def _note(self, file_id: bytes, at: float | None) -> None:
+        await self._journal.append(_record(file_id, at))
+        self._apply({"file": file_id.hex(), "t": at})
 
     async def _load(self, path: Path) -> None:
         try:

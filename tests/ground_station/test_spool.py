@@ -165,6 +165,25 @@ async def test_a_download_of_another_content_begins_anew() -> None:
     assert (entry.held, entry.size) == (set(), len(CONTENT) - 1)
 
 
+async def test_steps_of_what_was_given_up_meanwhile_do_nothing() -> None:
+    disk = SimulatedDisk()
+    spool = await reopened(disk)
+    up, down = await put(spool), await spool.request("iss", "d", 0, 1.0)
+    await spool.describe(down, Manifest.of("d", CONTENT, CHUNK), 2.0)
+    for entry in (up, down):
+        await spool.drop(entry)
+        await spool.drop(entry)
+        assert not await spool.reach(entry, "failed", 3.0)
+        await spool.lose(entry, [1])
+    await spool.hold([(up, 1)])
+    await land(spool, down, 1)
+    await spool.describe(down, Manifest.of("d", CONTENT, CHUNK), 2.0)
+    await spool.finish(down, 3.0)
+    for each in (spool, await reopened(disk)):
+        assert list(each.ledger) == []
+    assert await disk.names(ROOT / "spool") == ["journal"]
+
+
 async def test_the_journal_stays_short() -> None:
     disk = SimulatedDisk()
     spool = await reopened(disk)

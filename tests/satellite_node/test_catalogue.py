@@ -1,11 +1,13 @@
 """Files by name and id over restarts, damage and power cuts; a name stays with its first verified file."""
 
+import asyncio
 import contextlib
 import json
 from pathlib import Path
 
 import pytest
 
+from linkemu.disk import Buffer
 from linkemu.transfer.manifest import Manifest
 from satellite_node.catalogue import Catalogue
 from tests.simulated_disk import PowerCut, SimulatedDisk
@@ -64,6 +66,24 @@ async def test_dropping_a_file_spares_chunks_that_others_need() -> None:
     again = await opened(disk)
     assert list(again) == [TWO]
     assert await again.drop(TWO.file_id) == sorted(TWO.chunks)
+
+
+async def test_calls_of_two_workers_at_once_keep_the_journal_whole() -> None:
+    class Slow(SimulatedDisk):
+        """Every write gives way to the other worker first, as a thread would."""
+
+        async def write(self, path: Path, data: Buffer, offset: int = 0) -> None:
+            await asyncio.sleep(0)
+            await super().write(path, data, offset)
+
+    disk = Slow()
+    catalogue = await opened(disk)
+    for manifest in (ONE, TWO):
+        await catalogue.accept(manifest)
+    await catalogue.verified(ONE.file_id, 1.0)
+    await asyncio.gather(catalogue.unverified(ONE.file_id), catalogue.verified(TWO.file_id, 2.0))
+    again = await opened(disk)
+    assert (again.named("one"), again.named("two")) == (None, TWO)
 
 
 async def test_a_damaged_manifest_is_dropped() -> None:

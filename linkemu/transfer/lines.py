@@ -58,10 +58,12 @@ class Lines:
             while line and not line[0].unsent.size:
                 line.popleft().queued = False
             for outgoing in line:
-                if outgoing.unsent.size and (outgoing.started or self._has_credit(outgoing)):
+                if self._may_leave(outgoing):
                     self._current = outgoing
                     return outgoing
         return None
 
-    def _has_credit(self, outgoing: Outgoing) -> bool:
-        return self._begun_bytes + outgoing.length <= self.credit_bytes
+    def _may_leave(self, outgoing: Outgoing) -> bool:
+        if not outgoing.unsent.size or outgoing.awaits:
+            return False
+        return outgoing.started or self._begun_bytes + outgoing.length <= self.credit_bytes

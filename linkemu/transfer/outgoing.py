@@ -20,7 +20,7 @@ class Outgoing:
     """One chunk (or manifest) on its way: ``unsent`` ranges, and ``flight``: sent, not yet settled."""
 
     __slots__ = (
-        "chunk_id", "data", "flight", "is_manifest", "length", "once", "priority",
+        "awaits", "chunk_id", "data", "flight", "is_manifest", "length", "once", "priority",
         "queued", "started", "unsent", "wanted",
     )  # fmt: skip
 
@@ -35,6 +35,7 @@ class Outgoing:
         self.flight: list[tuple[int, int, int]] = []
         self.wanted = False  # the node was asked for the data
         self.queued = False
+        self.awaits = False  # the peer's inventory: send nothing before it is stated
         self.started = False
 
     def settle(self, piece: Piece | None, highest: int) -> None:

@@ -114,6 +114,10 @@ class Sender:
         """After darkness: ask for the inventory before anything is sent."""
         for offer in self._book.offers():
             offer.forget_inventory()
+            self._end_manifest(offer)
+        for outgoing in self._book.under_way.values():
+            outgoing.awaits = True
+        self._lines.rethink()
         self._poller.resume(delay_s, now)
 
     def peer_restarted(self, delay_s: float, now: float) -> None:
@@ -239,6 +243,8 @@ class Sender:
             if not offer.informed:
                 self._send_manifest(offer)
                 offer.informed = True
+        for outgoing in self._book.under_way.values():
+            outgoing.awaits = False
         self.look_ahead()
 
     # Inside: statements
@@ -256,6 +262,7 @@ class Sender:
         for index, outgoing in list(offer.under_way.items()):
             if section.first <= index < section.end:
                 outgoing.settle(pieces.get(index), highest)
+                outgoing.awaits = outgoing.awaits and not current
                 self._queue(outgoing)
         offer.learn(section, current)
         if section.state is not State.HELD and not offer.acknowledged_told:

@@ -526,7 +526,8 @@ def test_a_decline_stands_for_one_contact() -> None:
     satellite.endpoint.decline(manifest.file_id, "no space", world.now)
     world.run(until=0.5)
     assert ground.told(FileRefused) == [FileRefused(manifest.file_id, "no space")]
-    ground.put("a", noise(100_000), 1.5)
+    world.run(until=1.5)
+    ground.put("a", noise(100_000), world.now)
     world.settle(until=5.0)
     assert satellite.files["a"] == noise(100_000)
 

@@ -84,6 +84,15 @@ def examples(command: str) -> list[list[str]]:
     ]
 
 
+def documented() -> list[list[str]]:
+    """The command line of each ``linkemu`` in an indented block of README.md and docs/, without its name."""
+    found = []
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for line in re.findall(r"^ {4}(?:\.venv/bin/)?linkemu (.+)$", page.read_text(), re.MULTILINE):
+            found.append(shlex.split(line, comments=True))
+    return found
+
+
 @contextmanager
 def running(directory: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """A command as a process in ``directory``; ended by SIGINT, then SIGKILL."""

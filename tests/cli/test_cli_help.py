@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from invoked import COMMANDS, LINKEMU, called, examples
+from invoked import COMMANDS, LINKEMU, called, documented, examples
 from typer.main import get_command
 
 from linkemu.cli.main import app
@@ -29,15 +29,23 @@ def test_help_has_examples_and_json(command):
     assert len(examples(command)) >= 3
 
 
-@pytest.mark.parametrize("line", [each for command in COMMANDS for each in examples(command)], ids=" ".join)
+EXAMPLES = [each for command in COMMANDS for each in examples(command)]
+DOCUMENTED = [line for line in documented() if line[0] in COMMANDS]
+
+
+@pytest.mark.parametrize("line", EXAMPLES + DOCUMENTED, ids=" ".join)
 def test_every_example_parses(line):
-    """Names, options and readers of each example hold (those that need no session are also run elsewhere)."""
+    """Names, options and readers of each example hold (examples of the help are also run elsewhere)."""
     command, *arguments = line
     try:
         context = get_command(app).commands[command].make_context(command, arguments)
     except LinkemuError as error:
         pytest.fail(f"{line}: {error}")
     context.close()
+
+
+def test_the_documents_show_every_command():
+    assert {line[0] for line in DOCUMENTED} >= set(COMMANDS) - {"demo"}  # which is `make demo`
 
 
 def test_help_imports_nothing_heavy():

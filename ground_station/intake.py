@@ -6,19 +6,15 @@ once the file is durable in the spool, never before; what is cut off in the midd
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
-import contextlib
 import math
 import re
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -28,8 +24,8 @@ from starlette.routing import Route
 from ground_station import contacts
 from ground_station.custody import Entry, custody_id
 from ground_station.incoming import PIECE_BYTES, Incoming, NameTakenError
+from ground_station.listener import serve_http
 from ground_station.station import Station
-from linkemu.contract import Address
 from linkemu.errors import InputError, ResourceError
 from linkemu.transfer.manifest import MAX_NAME_BYTES, Manifest
 
@@ -43,54 +39,13 @@ class _BulkFile(FileResponse):
     chunk_size = PIECE_BYTES
 
 
-def bind(address: Address) -> socket.socket:
-    """The listening socket of the door; ResourceError in one line if the address can't be had."""
-    host, port = address
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise ResourceError(f"http door {host}:{port}", (error.strerror or str(error)).lower()) from error
-    listener.setblocking(False)
-    return listener
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: whoever runs the node ends it."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def serve(station: Station, listener: socket.socket) -> None:
     """Answer requests until cancelled."""
-    config = uvicorn.Config(
-        application(station),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=1,
-        http="h11",
-        ws="none",
-    )
-    server = _Server(config)
     host, port = listener.getsockname()[:2]
     station.record("door", host=host, port=port)
     if station.context.door_open is not None:
         station.context.door_open((host, port))
-    try:
-        await server.serve(sockets=[listener])
-    except asyncio.CancelledError:
-        if server.started:
-            await server.shutdown(sockets=[listener])
-        raise
-    finally:
-        listener.close()
+    await serve_http(application(station), listener)
 
 
 def application(station: Station) -> Starlette:

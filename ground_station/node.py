@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from ground_station.intake import bind, serve
+from ground_station.intake import serve
+from ground_station.listener import bind
 from ground_station.spool import Spool
 from ground_station.station import Station
 from ground_station.work import work

@@ -17,11 +17,11 @@ import hashlib
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
-from ground_station import custody
+from ground_station import custody, recovery
 from ground_station.custody import Action, Entry, Ledger, Record, State
-from ground_station.incoming import PIECE_BYTES, Incoming, NameTakenError
+from ground_station.incoming import Incoming, NameTakenError
 from linkemu.disk import Buffer, Disk, store
-from linkemu.errors import FormatError, IntegrityError, ResourceError
+from linkemu.errors import IntegrityError, ResourceError
 from linkemu.journal import Journal
 from linkemu.transfer.manifest import CHUNK_BYTES, Builder, Manifest, chunk_id_of
 
@@ -52,7 +52,7 @@ class Spool:
         spool._journal = await Journal.open(disk, spool._root / "journal")
         for data in spool._journal.records:
             spool.ledger.apply(custody.decode(data))
-        await spool._sweep()
+        await recovery.sweep(disk, spool._root, spool.ledger)
         for entry in spool.ledger:
             await spool._reopen(entry)
         await spool._compact_if_long()
@@ -164,12 +164,9 @@ class Spool:
                 await self.disk.sync(self._root / f"{name}.part")
             await self._write(*(custody.holds(name, indices) for name, indices in held.items()))
 
-    async def pieces(self, entry: Entry, kind: str) -> AsyncIterator[bytes]:
+    def pieces(self, entry: Entry, kind: str) -> AsyncIterator[bytes]:
         """The bytes of a file, in order."""
-        offset = 0
-        while piece := await self.disk.read(self.path(entry, kind), offset, PIECE_BYTES):
-            yield piece
-            offset += len(piece)
+        return recovery.pieces(self.disk, self.path(entry, kind))
 
     async def digest(self, entry: Entry) -> bytes:
         """SHA-256 of a download as it lies on the disk."""
@@ -268,7 +265,7 @@ class Spool:
         """Remove the bytes of an entry that has ended; the journal says so already."""
         self._manifests.pop(entry.id, None)
         self._positions.pop(entry.id, None)
-        keep = _needed(entry) if entry.id in self.ledger.entries else ()
+        keep = recovery.needed(entry) if entry.id in self.ledger.entries else ()
         for kind in sorted({"content", "part", "manifest"}.difference(keep)):
             await self.disk.remove(self.path(entry, kind))
         await self._compact_if_long()
@@ -293,7 +290,9 @@ class Spool:
             await self._name_fetched(entry)
         if entry.ended or entry.file_id is None:
             return
-        manifest = await self._load_manifest(entry)
+        manifest = await recovery.manifest_of(
+            self.disk, entry, self.path(entry, "manifest"), self.path(entry, "content")
+        )
         if manifest is not None and (entry.action == "put" or part is not None):
             self._manifests[entry.id] = manifest
         elif entry.action == "get":
@@ -302,45 +301,8 @@ class Spool:
             problem = "its content in the spool is gone or damaged"
             await self._write(custody.reached(entry.id, "failed", max(entry.times.values()), problem))
 
-    async def _load_manifest(self, entry: Entry) -> Manifest | None:
-        """The manifest as stored, or for a put as its content gives it; None if neither is the entry's."""
-        try:
-            manifest = Manifest.decode(await self.disk.read(self.path(entry, "manifest")))
-        except (FileNotFoundError, FormatError):
-            manifest = None
-        if entry.action == "put" and (manifest is None or manifest.file_id != entry.file_id):
-            manifest = await self._rebuild_manifest(entry)
-        return manifest if manifest is not None and manifest.file_id == entry.file_id else None
-
-    async def _rebuild_manifest(self, entry: Entry) -> Manifest | None:
-        builder = Builder(entry.name, entry.chunk_bytes or self._chunk_bytes)
-        try:
-            async for piece in self.pieces(entry, "content"):
-                builder.add(piece)
-        except FileNotFoundError:
-            return None
-        return builder.finish()
-
-    async def _sweep(self) -> None:
-        """Remove every file that no entry of the ledger needs."""
-        wanted = {"journal"}
-        for entry in self.ledger:
-            wanted |= {f"{entry.id}.{kind}" for kind in _needed(entry)}
-        for name in await self.disk.names(self._root):
-            if name not in wanted:
-                await self.disk.remove(self._root / name)
-
 
 def _description(entry: str, manifest: Manifest) -> Record:
     return custody.described(
         entry, manifest.size, manifest.sha256.hex(), manifest.chunk_bytes, manifest.file_id
     )
-
-
-def _needed(entry: Entry) -> tuple[str, ...]:
-    """Kinds of files that an entry has on disk."""
-    if entry.action == "put":  # of a failed one the bytes are kept until it is dropped or put again
-        return () if entry.state == "verified" else ("content", "manifest")
-    if entry.ended:
-        return ("fetched", "part") if entry.state == "verified" else ()
-    return ("part", "manifest") if entry.file_id is not None else ()

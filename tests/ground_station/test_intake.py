@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ground_station.intake import bind
+from ground_station.listener import bind
 from linkemu.errors import ResourceError
 from linkemu.runtime.disk import AioDisk
 from tests.small_tmpfs import small_tmpfs

@@ -17,8 +17,11 @@ import time
 from pathlib import Path
 
 HEADER = struct.Struct("!2sBBHBxQHxx")  # magic, version, kind, link, direction, token, length
-HELLO, WELCOME, BEAT, PULSE, FRAME, SENSOR, PLAN, TIME, TIME_ACK, SKIP, SKIP_ACK, BYE = range(1, 13)
 NO_LINK, NO_DIRECTION = 0xFFFF, 255
+
+
+class Kind:
+    HELLO, WELCOME, BEAT, PULSE, FRAME, SENSOR, PLAN, TIME, TIME_ACK, SKIP, SKIP_ACK, BYE = range(1, 13)
 
 
 class Node:
@@ -57,9 +60,9 @@ class Node:
         if self.incarnation is not None and now - self.heard > 3.0:
             self.incarnation = None
         if self.incarnation is None:
-            self.say(HELLO, self.name.encode())
+            self.say(Kind.HELLO, self.name.encode())
             return 0.5
-        self.say(BEAT, struct.pack("!IIQ", self.plan_version, self.time_version, 0))
+        self.beat()
         return 1.0
 
     def read(self) -> None:
@@ -76,25 +79,30 @@ class Node:
             self.take(kind, link, payload)
 
     def take(self, kind: int, link: int, payload: bytes) -> None:
-        if kind == FRAME:
-            self.say(FRAME, payload, link, self.direction)
-        elif kind == WELCOME:
-            self.incarnation = struct.unpack("!Qq", payload)[0]
-            self.say(BEAT, struct.pack("!IIQ", self.plan_version, self.time_version, 0))
-        elif kind == PULSE and struct.unpack("!Q", payload)[0] != self.incarnation:
-            self.incarnation = None  # the emulator has started anew: join again
-        elif kind == SENSOR:
-            flags, rate_bps, _power_dBm = struct.unpack("!BxxxQd", payload)
-            self.rates[link] = rate_bps if flags & 1 else 0
-        elif kind == TIME:
-            self.time_version = struct.unpack("!Iqqd", payload)[0]
-            self.say(TIME_ACK, struct.pack("!I", self.time_version))
-        elif kind == SKIP:
-            self.say(SKIP_ACK, payload)  # we have no appointments of our own: skip as far as you like
-        elif kind == PLAN:
-            self.collect(payload)
-        elif kind == BYE:
-            self.incarnation = None
+        match kind:
+            case Kind.FRAME:
+                self.say(Kind.FRAME, payload, link, self.direction)
+            case Kind.WELCOME:
+                self.incarnation = struct.unpack("!Qq", payload)[0]
+                self.beat()
+            case Kind.PULSE:
+                if struct.unpack("!Q", payload)[0] != self.incarnation:
+                    self.incarnation = None  # the emulator has started anew: join again
+            case Kind.SENSOR:
+                flags, rate_bps, _power_dBm = struct.unpack("!BxxxQd", payload)
+                self.rates[link] = rate_bps if flags & 1 else 0
+            case Kind.TIME:
+                self.time_version = struct.unpack("!Iqqd", payload)[0]
+                self.say(Kind.TIME_ACK, struct.pack("!I", self.time_version))
+            case Kind.SKIP:
+                self.say(Kind.SKIP_ACK, payload)  # we have no appointments: skip as far as you like
+            case Kind.PLAN:
+                self.collect(payload)
+            case Kind.BYE:
+                self.incarnation = None
+
+    def beat(self) -> None:
+        self.say(Kind.BEAT, struct.pack("!IIQ", self.plan_version, self.time_version, 0))
 
     def collect(self, payload: bytes) -> None:
         version, index, count = struct.unpack_from("!IHH", payload)
@@ -115,7 +123,7 @@ def main() -> None:
         with contextlib.suppress(KeyboardInterrupt):
             node.run()
     finally:
-        node.say(BYE)
+        node.say(Kind.BYE)
 
 
 if __name__ == "__main__":

@@ -357,3 +357,27 @@ async def test_a_silent_node_gets_no_light_until_it_joins_again(start) -> None:
     ground.terminal.send(0, b"here again")
     await until(lambda: orbit.light)
     assert [frame for _, frame in orbit.light] == [b"here again"]
+
+
+async def test_a_foreign_node_echoes_light_across_the_sky(tmp_path: Path) -> None:
+    """examples/foreign_node.py, without linkemu, in the satellite's place and in a process of its own."""
+    house = House.build(tmp_path, [], [])
+    house.nodes["iss"].save(tmp_path / "iss.json")
+    foreign = Path(__file__).parents[2] / "examples" / "foreign_node.py"
+    process = subprocess.Popen([sys.executable, foreign, tmp_path / "iss.json"])
+    stop = asyncio.Event()
+    running = asyncio.create_task(Emulator(house.emulator, NullBus()).run(stop))
+    ground = Node.of(house.nodes["koganei"])
+    try:
+        await ground.terminal.start()
+        await until(lambda: ground.clock.now() > 0)
+        sent_at = ground.clock.now()
+        ground.terminal.send(0, b"marco")
+        await until(lambda: ground.light)
+        assert ground.light[0][1] == b"marco" and ground.light[0][0] - sent_at >= 0.04
+    finally:
+        process.kill()
+        process.wait()
+        await ground.terminal.close()
+        stop.set()
+        await running

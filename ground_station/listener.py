@@ -1,4 +1,4 @@
-"""The listening socket of the HTTP door, and uvicorn on it, in the node's own event loop and ended by the node."""
+"""The listening socket of the HTTP door, and uvicorn on it, in the event loop of the node that ends it."""
 
 from __future__ import annotations
 

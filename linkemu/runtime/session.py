@@ -96,9 +96,15 @@ class Session:
     """The processes of one run. Errors: InputError and ResourceError of whichever part refuses to start."""
 
     def __init__(
-        self, scenario: Scenario, options: Options | None = None, on_event: OnEvent | None = None
+        self,
+        scenario: Scenario,
+        options: Options | None = None,
+        on_event: OnEvent | None = None,
+        compiled: Forecast | None = None,
     ) -> None:
+        """``compiled``: play this sky, from a file or made by hand, and compile none."""
         self.scenario = scenario
+        self._compiled = compiled
         self.options = options or Options()
         self.outcome: Outcome | None = None
         self._rate = _rate(scenario, self.options)
@@ -174,7 +180,7 @@ class Session:
     async def _start(self) -> None:
         self._exits.enter_context(self._directory.held())
         self._directory.prepare(fresh=self.options.fresh)
-        compiled = await self._compile()
+        compiled = self._compiled or await self._compile()
         self._supervisor = Supervisor(self._changed)
         self._exits.push_async_callback(self._supervisor.stop)
         plan = await self._start_broker()

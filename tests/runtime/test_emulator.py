@@ -364,7 +364,7 @@ async def test_a_foreign_node_echoes_light_across_the_sky(tmp_path: Path) -> Non
     house = House.build(tmp_path, [], [])
     house.nodes["iss"].save(tmp_path / "iss.json")
     foreign = Path(__file__).parents[2] / "examples" / "foreign_node.py"
-    process = subprocess.Popen([sys.executable, foreign, tmp_path / "iss.json"])
+    process = await asyncio.create_subprocess_exec(sys.executable, foreign, tmp_path / "iss.json")
     stop = asyncio.Event()
     running = asyncio.create_task(Emulator(house.emulator, NullBus()).run(stop))
     ground = Node.of(house.nodes["koganei"])
@@ -377,7 +377,7 @@ async def test_a_foreign_node_echoes_light_across_the_sky(tmp_path: Path) -> Non
         assert ground.light[0][1] == b"marco" and ground.light[0][0] - sent_at >= 0.04
     finally:
         process.kill()
-        process.wait()
+        await process.wait()
         await ground.terminal.close()
         stop.set()
         await running

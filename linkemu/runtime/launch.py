@@ -11,14 +11,15 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -34,6 +35,8 @@ from linkemu.runtime.terminal import UdpTerminal
 from linkemu.scenario import Transfer, TransferSettings
 from linkemu.telemetry import NodeState, NodeStatus
 from linkemu.trace import Trace
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ async def _context(node: NodeFile, settings: Settings) -> AsyncIterator[Context]
     lost = _status(node, "lost")
     will = mqtt.Will(lost.topic(settings.scenario), lost.payload())
     bus = mqtt.connect(settings.broker, f"linkemu-{settings.scenario}-{node.name}", will)
-    with (settings.root / "trace.jsonl").open("a", buffering=1) as trace:
+    with (settings.root / "trace.jsonl").open("ab", buffering=0) as trace:
         context = Context(
             name=node.name,
             role=node.role,
@@ -125,7 +128,7 @@ async def _context(node: NodeFile, settings: Settings) -> AsyncIterator[Context]
             disk=AioDisk(),
             root=settings.root,
             bus=bus,
-            trace=Trace(lambda line: print(line, file=trace)),
+            trace=Trace(_sink(trace)),
             settings=settings.transfer,
             work=settings.work,
             http=settings.http,
@@ -139,6 +142,23 @@ async def _context(node: NodeFile, settings: Settings) -> AsyncIterator[Context]
             context.announce(_status(node, "stopped"))
             await terminal.close()
             await bus.close()
+
+
+def _sink(file: IO[bytes]) -> Callable[[str], None]:
+    """Writes lines to ``file`` for as long as the disk takes them: a trace must not end what it traces."""
+    open_for_more = True
+
+    def write(line: str) -> None:
+        nonlocal open_for_more
+        if not open_for_more:
+            return
+        try:
+            file.write(line.encode() + b"\n")
+        except OSError as error:
+            open_for_more = False
+            _log.warning("the trace ends here: %s", error.strerror)
+
+    return write
 
 
 def _status(node: NodeFile, state: NodeState) -> NodeStatus:

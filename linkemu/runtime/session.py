@@ -15,81 +15,27 @@ import contextlib
 import json
 import os
 import signal
-import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self
 
 from linkemu import telemetry
 from linkemu.contract import Address
-from linkemu.errors import ClockError, FormatError, ResourceError
+from linkemu.errors import ClockError, ResourceError
 from linkemu.forecast import Forecast, forecast
-from linkemu.runtime import broker, ledger, mqtt
+from linkemu.runtime import broker
 from linkemu.runtime.bus import Bus, NullBus
 from linkemu.runtime.layout import DEFAULT, Marker, RunDirectory
+from linkemu.runtime.monitor import Monitor
 from linkemu.runtime.processes import EMULATOR, Told, programs, tell
-from linkemu.runtime.records import Records
+from linkemu.runtime.runbook import Compiling, Event, OnEvent, Options, Outcome, Ready, Reason
 from linkemu.runtime.supervisor import ProcessChange, Program, Supervisor
 from linkemu.scenario import Scenario
 
 BROKER = "broker"
-_POLL_S = 0.1
+_POLL_S = 0.02
 _START_S = 20.0  # for a broker to listen, for doors to open
 _BROKER_TRIES = 3
 
-Reason = Literal["ended", "done", "stopped"]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to run a scenario, as far as the scenario doesn't say."""
-
-    directory: Path | None = None  # of the run; default ./.linkemu/<scenario>
-    state: Path | None = None  # of spools and stores; default in the run directory
-    broker: str = broker.EMBEDDED  # "embedded", "mosquitto", "off" or an mqtt:// URL
-    rate: float | None = None  # scenario seconds in a wall second; None: as the scenario says
-    skip_gaps: bool = False
-    until_done: bool = False  # end when all transfers have ended
-    fresh: bool = False  # forget spools and stores of earlier runs
-
-
-@dataclass(frozen=True, slots=True)
-class Compiling:
-    """The forecast is at work; ``fraction`` of it is done, ``text`` comes next."""
-
-    fraction: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """All processes run and all doors are open."""
-
-    marker: Marker
-    warnings: tuple[str, ...]
-
-
-Event: TypeAlias = telemetry.Message | ProcessChange | Compiling | Ready
-OnEvent: TypeAlias = Callable[[Event], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run came to."""
-
-    scenario: str
-    directory: Path
-    reason: Reason
-    transfers: tuple[telemetry.TransferState, ...]
-    fidelity: dict[str, Any] | None  # the emulator's report (docs/running.md); None if it wrote none
-    restarts: dict[str, int] = field(default_factory=dict)  # by process, those that were needed
-    missing: tuple[str, ...] = ()  # scripted transfers of which no node has said anything
-
-    @property
-    def ok(self) -> bool:
-        """Every transfer that was asked for is verified."""
-        return not self.missing and all(each.state == "verified" for each in self.transfers)
+__all__ = ["Compiling", "Event", "OnEvent", "Options", "Outcome", "Ready", "Reason", "Session", "run"]
 
 
 class Session:
@@ -112,8 +58,6 @@ class Session:
         self._on_event = on_event or (lambda event: None)
         self._directory = RunDirectory(self.options.directory or DEFAULT / scenario.name, self.options.state)
         self._stop = asyncio.Event()
-        self._done = asyncio.Event()
-        self._over = asyncio.Event()
         self._exits = contextlib.AsyncExitStack()
         self._reason: Reason = "stopped"
         self._told: Told | None = None
@@ -160,17 +104,18 @@ class Session:
         Raises:
             ResourceError: a process kept failing; the text has its last words.
         """
-        failure = self._supervisor.failure
+        failures: list[asyncio.Future[Any]] = [self._supervisor.failure, self._monitor.failed]
         waits: dict[Reason, asyncio.Task[Any]] = {
-            "ended": asyncio.create_task(self._over.wait()),
+            "ended": asyncio.create_task(self._monitor.over.wait()),
             "stopped": asyncio.create_task(self._stop.wait()),
         }
         if self.options.until_done:
-            waits["done"] = asyncio.create_task(self._done.wait())
+            waits["done"] = asyncio.create_task(self._monitor.done.wait())
         try:
-            await asyncio.wait((failure, *waits.values()), return_when=asyncio.FIRST_COMPLETED)
-            if failure.done():
-                raise failure.result()
+            await asyncio.wait((*failures, *waits.values()), return_when=asyncio.FIRST_COMPLETED)
+            for failure in failures:
+                if failure.done():
+                    raise failure.result()
             self._reason = next(reason for reason, task in waits.items() if task.done())
         finally:
             for task in waits.values():
@@ -181,13 +126,14 @@ class Session:
         self._exits.enter_context(self._directory.held())
         self._directory.prepare(fresh=self.options.fresh)
         compiled = self._compiled or await self._compile()
+        self._monitor = Monitor(self.scenario, self._directory, self._on_event)
         self._supervisor = Supervisor(self._changed)
         self._exits.push_async_callback(self._supervisor.stop)
         plan = await self._start_broker()
         self._told = tell(
             self.scenario, compiled, self._directory, plan.url, self._rate, self.options.skip_gaps
         )
-        self._bus = await self._exits.enter_async_context(self._observe(plan.url))
+        self._bus = await self._exits.enter_async_context(self._monitor.watching(plan.url))
         self._exits.callback(self._say, "ended")
         self._say("starting")
         nodes: list[str] = []
@@ -215,79 +161,26 @@ class Session:
 
     async def _start_broker(self) -> broker.BrokerPlan:
         """Start our own broker, if there is one to start; another port if somebody took the one we chose."""
-        for attempt in range(1, _BROKER_TRIES + 1):
+        for _ in range(_BROKER_TRIES):
             plan = broker.plan(self.options.broker, self._directory.broker)
             if plan.command is None:
                 return plan
             self._supervisor.start(Program(BROKER, plan.command, self._directory.log(BROKER)))
             if await self._listens(plan):
                 return plan
-            await self._supervisor.stop([BROKER])
-            if attempt == _BROKER_TRIES and self._supervisor.failure.done():
-                raise self._supervisor.failure.result()
-        raise ResourceError(BROKER, f"doesn't listen within {_START_S:.0f} s")
+            error = self._supervisor.failure.result()
+            await self._supervisor.forget(BROKER)
+        raise error
 
     async def _listens(self, plan: broker.BrokerPlan) -> bool:
-        async with asyncio.timeout(_START_S):
-            while not self._supervisor.failure.done():
-                if plan.listens:
-                    return True
-                await asyncio.sleep(_POLL_S / 5)
-        return False
-
-    @contextlib.asynccontextmanager
-    async def _observe(self, url: str | None) -> AsyncIterator[Bus]:
-        """Listen to the bus for ``on_event``; to the ledgers where there is none."""
-        bus = mqtt.connect(url, f"linkemu-{self.scenario.name}-session-{os.getpid()}")
-        tasks = [
-            asyncio.create_task(self._listen(bus), name="bus"),
-            asyncio.create_task(self._read_ledgers(tell=url is None), name="ledgers"),
-            asyncio.create_task(self._read_time(tell=url is None), name="time"),
-        ]
-        try:
-            yield bus
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-            await bus.close()
-
-    async def _listen(self, bus: Bus) -> None:
-        async for note in bus.subscribe(telemetry.everything(self.scenario.name)):
-            try:
-                message = telemetry.read(note.topic, note.payload)
-            except FormatError:  # a foreign node's message: not ours to judge, and nothing to draw
-                continue
-            if message is not None:
-                self._on_event(message)
-
-    async def _read_ledgers(self, tell: bool) -> None:
-        """Notice when all work is done; ``tell`` of each change, where no bus does."""
-        seen: dict[tuple[str, str], telemetry.TransferState] = {}
-        while True:
-            states = self.transfers()
-            for state in states:
-                if tell and seen.get((state.node, state.id)) != state:
-                    self._on_event(state)
-                seen[state.node, state.id] = state
-            if not self._missing() and all(state.ended for state in states):
-                self._done.set()
+        """Whether it listens; False when it keeps failing. ResourceError if it does neither for long."""
+        for _ in range(round(_START_S / _POLL_S)):
+            if self._supervisor.failure.done():
+                return False
+            if plan.listens:
+                return True
             await asyncio.sleep(_POLL_S)
-
-    async def _read_time(self, tell: bool) -> None:
-        """Notice when the scenario is over, by the time map that the emulator keeps; ``tell`` the time."""
-        records = Records(self._directory.emulator)
-        while True:
-            time_map = records.time_map()
-            if time_map is not None:
-                at_s = time_map.scenario_ns(time.monotonic_ns()) / 1e9
-                if tell:
-                    skipped_s = time_map.skipped_ns() / 1e9
-                    duration_s = self.scenario.duration_s
-                    self._on_event(telemetry.ClockState(at_s, self._rate, duration_s, 0.0, skipped_s))
-                if at_s >= self.scenario.duration_s:
-                    self._over.set()
-            await asyncio.sleep(_POLL_S)
+        raise ResourceError(BROKER, f"doesn't listen within {_START_S:.0f} s")
 
     async def _doors_open(self, waiting: list[Address]) -> None:
         """Return once every HTTP door accepts connections."""
@@ -299,7 +192,7 @@ class Session:
                     try:
                         _, writer = await asyncio.open_connection(*waiting[-1])
                     except OSError:
-                        await asyncio.sleep(_POLL_S / 2)
+                        await asyncio.sleep(_POLL_S)
                         continue
                     writer.close()
                     waiting.pop()
@@ -307,17 +200,9 @@ class Session:
             host, port = waiting[-1]
             raise ResourceError(f"{host}:{port}", f"no station answers within {_START_S:.0f} s") from None
 
-    def _missing(self) -> tuple[str, ...]:
-        known = {(state.node, state.action, state.name) for state in self.transfers()}
-        return tuple(
-            f"{each.action} {each.name} ({each.station})"
-            for each in self.scenario.transfers
-            if (each.station, each.action, each.name) not in known
-        )
-
     def transfers(self) -> tuple[telemetry.TransferState, ...]:
         """The last known state of each transfer, bus or no bus."""
-        return ledger.read(self._directory.ledger(station.id) for station in self.scenario.stations)
+        return self._monitor.transfers()
 
     async def _stop_emulator(self) -> None:
         await self._supervisor.stop([EMULATOR])
@@ -349,10 +234,10 @@ class Session:
             scenario=self.scenario.name,
             directory=self._directory.root,
             reason=self._reason,
-            transfers=self.transfers(),
+            transfers=self._monitor.transfers(),
             fidelity=json.loads(path.read_text()) if path.exists() else None,
             restarts={name: count for name, count in self._supervisor.restarts().items() if count},
-            missing=self._missing(),
+            missing=self._monitor.missing(),
         )
 
 

@@ -103,6 +103,12 @@ class Supervisor:
         if tasks:
             await asyncio.wait(tasks)
 
+    async def forget(self, name: str) -> None:
+        """End a program that failed, and start with a clean slate."""
+        await self.stop([name])
+        del self._children[name]
+        self.failure = asyncio.get_running_loop().create_future()
+
     async def _keep(self, child: _Child) -> int | None:
         quick = 0
         while not child.stopping:

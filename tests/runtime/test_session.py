@@ -25,6 +25,7 @@ import pytest
 
 from linkemu import scenario, telemetry
 from linkemu.errors import ClockError, InputError, ResourceError
+from linkemu.runtime import broker
 from linkemu.runtime.layout import MARKER, find
 from linkemu.runtime.session import Event, Options, Outcome, Ready, Session
 from linkemu.runtime.supervisor import ProcessChange
@@ -245,6 +246,31 @@ async def test_a_door_whose_port_is_taken_is_one_line_and_nothing_is_left(tmp_pa
                 pytest.fail("it must not start")
     assert _alive(heard.pids()) == []
     assert not (tmp_path / MARKER).exists()
+
+
+async def test_a_broker_port_that_somebody_takes_is_chosen_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = broker.free_port()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        ports = iter([taken.getsockname()[1], free])
+        monkeypatch.setattr(broker, "free_port", lambda: next(ports))
+        async with Session(_demo(), Options(directory=tmp_path)) as session:
+            assert session.marker.broker == f"mqtt://127.0.0.1:{free}"
+            session.stop()
+            await session.finished()
+
+
+async def test_a_session_can_be_stopped_while_its_sky_is_compiled(tmp_path: Path) -> None:
+    heard = Heard()
+    day = scenario.load(CONFIG.with_name("constellation.toml"))
+    session = Session(day, Options(directory=tmp_path, rate=1.0), heard.append)
+    session.stop()
+    with pytest.raises(asyncio.CancelledError):
+        async with session:
+            pytest.fail("it must not start")
+    assert heard.pids() == []
 
 
 async def test_what_can_not_be_in_processes_is_refused_before_anything_starts(tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.table import Column
+from rich.text import Text
 
 from linkemu.cli import output
 from linkemu.cli.stationdoor import Custody, Sight, StationDoor
 from linkemu.errors import LinkemuError, ResourceError
-from linkemu.units import format_duration, format_rate
+from linkemu.units import format_bytes, format_duration, format_rate
 
 POLL_S = 0.25
 
@@ -37,16 +39,26 @@ class Bar:
         self._progress.update(self._task, completed=done, total=total, note=note)
 
 
+class _Amount(ProgressColumn):
+    """How much of how much, and how fast."""
+
+    def render(self, task: Task) -> Text:
+        if task.total is None:
+            return Text()
+        rate = f"  {format_rate(8 * task.speed)}" if task.speed else ""
+        return Text(f"{format_bytes(task.completed)} of {format_bytes(task.total)}{rate}")
+
+
 @contextmanager
 def bar(label: str, total: int | None, quiet: bool) -> Iterator[Bar]:
     """A bar on stderr for as long as the context lasts; nothing is drawn where there is no terminal."""
     console = output.notices()
+    note = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=16),
+        _Amount(),
+        TextColumn("{task.fields[note]}", style="dim", markup=False, table_column=note),
     )
     hidden = quiet or not console.is_terminal
     with Progress(*columns, console=console, disable=hidden, expand=True, transient=True) as progress:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from linkemu.errors import FormatError, InputError, IntegrityError, LinkemuError
 
 BLOCK_BYTES = 1 << 20
 TIMEOUT_S = 60.0
+RETRY_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.5)  # a station that was killed is back within seconds
 CATALOGUE = ".catalogue"
 
 Progress = Callable[[int], None]  # told the size of each block
@@ -121,7 +123,11 @@ class StationDoor:
                 return self._custody(answer)
 
     def order(self, satellite: str, name: str, *, anew: bool = False, priority: int = 0) -> Custody | None:
-        """Ask for a file in orbit; None if it lies at the station already."""
+        """Ask for a file in orbit; None if it has landed already. An order that failed is renewed."""
+        failed = ("get", satellite, name, "failed")
+        anew = anew or failed in {
+            (each.action, each.satellite, each.name, each.state) for each in self.custodies()
+        }
         path = f"/files/{quote(satellite, safe='')}/{quote(name)}?priority={priority}"
         headers = {"Cache-Control": "no-cache"} if anew else {}
         with self._ask("GET", path, headers) as answer:
@@ -191,6 +197,7 @@ class StationDoor:
         """One request; LinkemuError by whom it blames if the answer is no."""
         connection = HTTPConnection(self._host, self._port, timeout=TIMEOUT_S, blocksize=BLOCK_BYTES)
         try:
+            _connect(connection)
             with suppress(BrokenPipeError, ConnectionResetError):  # refused before all was sent: it says why
                 connection.request(method, path, body=body, headers=dict(headers or {}))
             answer = connection.getresponse()
@@ -228,6 +235,15 @@ class StationDoor:
         if not isinstance(told, dict):
             raise FormatError(f"station {self.station} at {self.url}: its answer is no JSON object")
         return told
+
+
+def _connect(connection: HTTPConnection) -> None:
+    """Connect; a door that is just being opened (again) gets a moment."""
+    for pause_s in RETRY_PAUSES_S:
+        with suppress(ConnectionRefusedError):
+            return connection.connect()
+        time.sleep(pause_s)
+    connection.connect()
 
 
 @contextmanager

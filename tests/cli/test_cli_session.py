@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 from invoked import (
-    LINKEMU,
-    ROOT,
+    called,
     examples,
     processes_that_mention,
     running,
@@ -50,21 +49,20 @@ def place(tmp_path_factory):
 
 
 def said(place, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [*LINKEMU, *arguments], cwd=place, env=environment, capture_output=True, text=True, timeout=60
-    )
+    """A command, as if given in ``place``."""
+    with contextlib.chdir(place):
+        return called(*arguments)
 
 
 def told(place, *arguments):
     done = said(place, *arguments, "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def refused(place, *arguments, code=2):
     done = said(place, *arguments)
-    assert done.returncode == code
+    assert done.exit_code == code
     assert done.stdout == ""
     assert len(done.stderr.strip().splitlines()) == 1
     return done.stderr.removeprefix("linkemu: ")
@@ -91,6 +89,13 @@ def test_get_brings_the_same_bytes(sent, place):
     assert (place / "copy.raw").read_bytes() == CONTENT
     assert answer["sha256"] == sent["sha256"]
     assert not (place / "copy.raw.part").exists()
+
+
+def test_a_file_that_was_not_there_can_be_had_later(sent, place):
+    assert "no such file in orbit" in refused(place, "get", "later.txt", code=1)
+    told(place, "put", "notes.txt", "--name", "later.txt", "--wait")
+    told(place, "get", "later.txt", "-o", "later.txt")
+    assert (place / "later.txt").read_text() == "first light\n"
 
 
 def test_ls_lists_custody_and_orbit(sent, place):
@@ -151,5 +156,5 @@ def test_bad_input(arguments, code, words, place, sent):
 )
 def test_examples(line, place, sent):
     done = said(place, *line)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert done.stdout

@@ -186,10 +186,25 @@ def test_forecast_as_tables():
     assert "GB" in text
 
 
-def test_a_fault_known_in_advance_says_so():
-    told = document("forecast", CONFIGS / "constellation.toml")
-    faults = {row["known_in_advance"] for row in told["outages"] if row["cause"] == "fault"}
-    assert faults == {True, False}
+FAULT = """
+[[fault]]
+station = "koganei"
+satellite = "iss"
+start = "START s"
+duration = "2 s"
+known = KNOWN
+"""
+
+
+def test_a_fault_known_in_advance_says_so(tmp_path):
+    faults = FAULT.replace("START", "5").replace("KNOWN", "true") + FAULT.replace("START", "15").replace(
+        "KNOWN", "false"
+    )
+    told = document("forecast", scenario(tmp_path, 30, faults))
+    found = {
+        (row["start_s"] < 10.0, row["known_in_advance"]) for row in told["outages"] if row["cause"] == "fault"
+    }
+    assert found == {(True, True), (False, False)}
 
 
 def test_a_sky_that_cannot_be_written_is_a_failure():

@@ -104,7 +104,8 @@ def test_a_refusal_before_all_is_read_is_heard(tmp_path):
         client.put("iss", "f", file)
 
 
-def test_nobody_there():
+def test_nobody_there(monkeypatch):
+    monkeypatch.setattr("linkemu.cli.stationdoor.RETRY_PAUSES_S", (0.01,))
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with pytest.raises(
@@ -126,12 +127,25 @@ def test_nonsense_is_a_format_error(body):
         client.custody("x")
 
 
-def test_a_file_in_orbit_is_ordered_and_one_that_has_landed_is_not():
-    with door(202, json.dumps(TOLD).encode()) as (client, asked):
-        assert isinstance(client.order("iss", "f", anew=True), Custody)
-        assert asked[0][2]["Cache-Control"] == "no-cache"
-    with door(200, b"content") as (client, _):
-        assert client.order("iss", "f") is None
+@pytest.mark.parametrize(("before", "anew"), [("verified", False), ("failed", True)])
+def test_an_order_that_failed_is_renewed(before, anew):
+    entry = {
+        **TOLD,
+        "action": "get",
+        "state": before,
+        "custody": [{**TOLD, "action": "get", "state": before}],
+    }
+    with door(202, json.dumps(entry).encode()) as (client, asked):
+        assert isinstance(client.order("iss", "a b.bin"), Custody)
+    (_, path, headers, _) = asked[-1]
+    assert path == "/files/iss/a%20b.bin?priority=0"
+    assert (headers.get("Cache-Control") == "no-cache") is anew
+
+
+def test_what_has_landed_is_not_ordered():
+    with door(200, b'{"custody": []}') as (client, asked):
+        assert client.order("iss", "f", anew=True) is None
+        assert asked[-1][2]["Cache-Control"] == "no-cache"
 
 
 def test_fetch_writes_whole_and_checks(tmp_path):

@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from linkemu.cli import output
 from linkemu.cli.narrator import fraction
 from linkemu.cli.picture import Link, Picture, why
 from linkemu.telemetry import Beam, NodeState, TransferState
@@ -21,6 +22,7 @@ from linkemu.units import format_bytes, format_duration, format_length, format_r
 
 LINKS_SHOWN = 4
 TRANSFERS_SHOWN = 8
+LONG_S = 3600.0
 _ARROW = {"up": "▲", "down": "▼", "put": "▲", "get": "▼"}
 _STYLE = {"open": "green", "acquiring": "yellow", "blocked": "bold red", "dark": "dim"}
 _NODE_STYLE = {"up": "green", "starting": "yellow", "stopped": "dim", "lost": "bold red"}
@@ -46,27 +48,33 @@ def head(picture: Picture, now: float) -> Text:
     text = Text(" linkemu ", style="reverse bold", end="\n")
     if picture.session is not None:
         text.append(f" {picture.session.scenario}", style="bold not reverse")
-        text.append(f"  {picture.session.state}", style="not reverse not bold")
-    text.append(f"  t = {now:.1f} s", style="bold not reverse")
+        if picture.session.state != "running":
+            text.append(f"  {picture.session.state}", style="not reverse not bold")
+    text.append(f"  t = {_moment(now, picture.duration_s)}", style="bold not reverse")
     if picture.duration_s is not None:
         text.append(f" of {format_duration(picture.duration_s)}", style="not reverse not bold")
     if (moment := picture.utc(now)) is not None:
         text.append(f"  {moment:%Y-%m-%d %H:%M:%S} UTC", style="not reverse not bold")
-    if picture.clock is not None:
-        text.append(_clock_note(picture), style="not reverse not bold dim")
+    if note := _clock_note(picture):
+        text.append(f"\n {note}", style="not reverse not bold dim")
     return text
+
+
+def _moment(now: float, duration_s: float | None) -> str:
+    """Seconds in a short scenario, hours in a long one."""
+    return f"{now:.1f} s" if duration_s is None or duration_s < LONG_S else output.seconds_clock(now)
 
 
 def _clock_note(picture: Picture) -> str:
     clock = picture.clock
     if clock is None:
         return ""
-    parts = [] if clock.rate == 1.0 else [f"{clock.rate:g} times real time"]
+    parts = [] if clock.rate == 1.0 else [f"{clock.rate:g}× real time"]
     if clock.skipped_s:
         parts.append(f"{format_duration(clock.skipped_s)} of darkness skipped")
     if clock.lag_s > 0.01:
         parts.append(f"lag {format_duration(clock.lag_s)}")
-    return "".join(f"  {part}" for part in parts)
+    return ", ".join(parts)
 
 
 def processes(picture: Picture) -> Text:
@@ -168,12 +176,13 @@ def _window(link: Link, now: float) -> str:
 
 def transfers(picture: Picture, now: float) -> Group:
     """One row with a bar for each file, those under way first; below, what each of these waits for."""
+    several = len({each.node for each in picture.transfers.values()}) > 1
     table = Table.grid(padding=(0, 1), expand=True)
     for justify in ("left", "left", "left", "right", "right", "left"):
         table.add_column(justify=justify, no_wrap=True, ratio=1 if len(table.columns) == 2 else None)
     rows = sorted(picture.transfers.values(), key=lambda each: (each.ended, each.priority, each.at_s))
     for transfer in rows[:TRANSFERS_SHOWN]:
-        table.add_row(*_transfer_cells(transfer))
+        table.add_row(*_transfer_cells(transfer, several))
     notes = [
         f"   {each.name} {note}" for each in rows[:TRANSFERS_SHOWN] if (note := waiting(each, picture, now))
     ]
@@ -182,13 +191,15 @@ def transfers(picture: Picture, now: float) -> Group:
     return Group(table, *(Text(note, style="yellow", no_wrap=True, overflow="ellipsis") for note in notes))
 
 
-def _transfer_cells(transfer: TransferState) -> tuple[RenderableType, ...]:
+def _transfer_cells(transfer: TransferState, with_station: bool) -> tuple[RenderableType, ...]:
     share = fraction(transfer)
     size = "" if transfer.size_bytes is None else format_bytes(transfer.size_bytes)
     rate = size if transfer.ended or not transfer.rate_bps else format_rate(transfer.rate_bps)
     return (
         Text(f" {_ARROW[transfer.action]}", style="cyan"),
-        Text(transfer.name, style="bold", overflow="ellipsis"),
+        Text.assemble(
+            (transfer.name, "bold"), (f" {transfer.node}" if with_station else "", "dim"), overflow="ellipsis"
+        ),
         ProgressBar(total=1.0, completed=share, complete_style="green", finished_style="bold green"),
         Text(f"{100 * share:.0f} %"),
         Text(rate),

@@ -122,7 +122,12 @@ class Narrator:
         if self._transfers.get(key) == told:
             return []
         self._transfers[key] = told
-        return [stamped(transfer.at_s, f"{transfer.action} {transfer.name}: {transfer_line(transfer)}")]
+        return [
+            stamped(
+                transfer.at_s,
+                f"{transfer.node}: {transfer.action} {transfer.name}: {transfer_line(transfer)}",
+            )
+        ]
 
 
 def stamped(at_s: float, text: str) -> str:

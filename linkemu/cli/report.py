@@ -10,34 +10,37 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from linkemu.cli import output
 from linkemu.cli.narrator import fraction
-from linkemu.link.fidelity import Fidelity
+from linkemu.link.fidelity import Fidelity, LinkFidelity
 from linkemu.runtime.session import Outcome
 from linkemu.scenario import Scenario
 from linkemu.telemetry import TransferState
 from linkemu.units import format_bytes, format_duration
 
-COLUMNS_SHOWN = 6
+SIDE_BY_SIDE = 2
+NAME_SHOWN = 20
 _HIDDEN = ("link", "way")
 
 
 def transfers_table(transfers: Iterable[TransferState]) -> Table:
     """One row for each file, in the order of its first moment."""
-    table = Table(title="Transfers", title_justify="left", title_style="bold", box=None, header_style="dim")
-    for heading in ("file", "way", "state", "size", "done", "repaired", "resent", "took"):
-        table.add_column(heading, justify="left" if heading in ("file", "way", "state") else "right")
+    table = _plain("Transfers")
+    for heading in ("file", "way", "state", "size", "repaired", "resent", "took"):
+        table.add_column(
+            heading, justify="left" if heading in ("file", "way", "state") else "right", no_wrap=True
+        )
     for each in sorted(transfers, key=lambda one: (min(one.times.values(), default=0.0), one.id)):
         style = {"verified": "green", "failed": "bold red"}.get(each.state, "yellow")
         table.add_row(
-            each.name,
-            f"{each.node} {'→' if each.action == 'put' else '←'} {each.satellite}",
-            Text(each.state, style=style),
+            _short(each.name),
+            f"{each.node}{'→' if each.action == 'put' else '←'}{each.satellite}",
+            Text(each.state if each.ended else f"{each.state} {100 * fraction(each):.0f} %", style=style),
             "?" if each.size_bytes is None else format_bytes(each.size_bytes),
-            f"{100 * fraction(each):.0f} %",
             format_bytes(each.repaired_bytes),
             Text(str(each.resent_chunks), style="bold red" if each.resent_chunks else ""),
             _took(each),
@@ -45,24 +48,72 @@ def transfers_table(transfers: Iterable[TransferState]) -> Table:
     return table
 
 
+def _plain(title: str | None = None) -> Table:
+    return Table(
+        box=None,
+        padding=(0, 1, 0, 0),
+        header_style="dim",
+        title=title,
+        title_justify="left",
+        title_style="bold",
+    )
+
+
+def _short(name: str) -> str:
+    """The end of a long name tells more than its middle."""
+    return name if len(name) <= NAME_SHOWN else f"{name[: NAME_SHOWN // 2 - 1]}…{name[-NAME_SHOWN // 2 :]}"
+
+
 def _took(transfer: TransferState) -> str:
     if not transfer.times:
         return ""
-    return format_duration(max(transfer.times.values()) - min(transfer.times.values()))
+    return output.seconds_clock(max(transfer.times.values()) - min(transfer.times.values()))
 
 
 def fidelity_report(fidelity: Fidelity) -> Group:
-    """Requested against achieved: links side by side, those that carried something first."""
-    order = sorted(range(len(fidelity.links)), key=lambda place: -fidelity.links[place].offered_bytes)
-    rows = fidelity.rows()
-    busy = [rows[place] for place in order if fidelity.links[place].offered_bytes][:COLUMNS_SHOWN]
-    parts: list[Any] = [_side_by_side(busy)] if busy else [Text("Fidelity: no link carried anything", "bold")]
+    """Requested against achieved, for the links that carried something: side by side if they are few."""
+    busy = [each for each in fidelity.links if each.offered_bytes]
+    parts: list[RenderableType] = [Text("Fidelity", style="bold")]
+    if not busy:
+        parts.append(Text("  no link carried anything", style="dim"))
+    elif len(busy) <= SIDE_BY_SIDE:
+        rows = fidelity.rows()
+        parts.append(
+            _side_by_side([row for row, link in zip(rows, fidelity.links, strict=True) if link in busy])
+        )
+    else:
+        parts.append(_row_by_row(busy))
     parts += [Text(f"  {line}", style="dim") for line in _facts(fidelity)]
     return Group(*parts)
 
 
+def _row_by_row(links: Sequence[LinkFidelity]) -> Table:
+    table = _plain()
+    table.add_column("link", no_wrap=True)
+    for heading in ("delivered", "used", "delay p99", "rate", "erased", "drops", "dark"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in links:
+        table.add_row(
+            f"{each.station}-{each.satellite} {each.direction}",
+            format_bytes(each.delivered_bytes),
+            "–" if each.used_share is None else f"{each.used_share:.1%}",
+            "–" if each.delay_error_p99_s is None else f"{each.delay_error_p99_s * 1e6:.0f} µs",
+            _rate_error(each),
+            str(each.erased_frames),
+            str(each.queue_dropped_frames + each.expired_frames),
+            str(each.dark_frames),
+        )
+    return table
+
+
+def _rate_error(link: LinkFidelity) -> str:
+    if not link.achieved_rate_bps or not link.requested_rate_bps:
+        return "–"
+    return f"{link.achieved_rate_bps / link.requested_rate_bps - 1:+.2%}"
+
+
 def _side_by_side(rows: Sequence[dict[str, str]]) -> Table:
-    table = Table(title="Fidelity", title_justify="left", title_style="bold", box=None, header_style="dim")
+    table = _plain()
     table.add_column("")
     for row in rows:
         table.add_column(f"{row['link']} {row['way']}", justify="right")

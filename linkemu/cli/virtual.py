@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from linkemu.cli.watch import Watch
 from linkemu.forecast import forecast
 from linkemu.runtime.composed import Result, run_virtual
 from linkemu.scenario import Scenario
+from linkemu.telemetry import ClockState, Message, Session, TransferState
 from linkemu.units import format_duration
 
 
@@ -26,7 +29,8 @@ def run(scenario: Scenario, directory: Path | None, json: bool) -> int:
         )
         for warning in compiled.warnings:
             watch.note(f"warning: {warning}")
-        result = run_virtual(scenario, compiled=compiled, root=directory, observe=watch.take)
+        hear = _with_time(watch, scenario, output.iso(compiled.epoch))
+        result = run_virtual(scenario, compiled=compiled, root=directory, observe=hear)
     took_s = time.monotonic() - began
     missing = report.missing(scenario, result.transfers)
     ok = result.ok and not missing
@@ -35,6 +39,18 @@ def run(scenario: Scenario, directory: Path | None, json: bool) -> int:
     else:
         _show(output.console(), scenario, result, missing, took_s)
     return 0 if ok else FAILED
+
+
+def _with_time(watch: Watch, scenario: Scenario, epoch: str) -> Callable[[Message], None]:
+    """What the watch is told: messages, and with each its time, as no emulator's clock speaks here."""
+    watch.take(Session(scenario.name, "running", epoch, scenario.duration_s, 1.0, os.getpid()))
+
+    def hear(message: Message) -> None:
+        if isinstance(message, TransferState):
+            watch.take(ClockState(message.at_s, 1.0, scenario.duration_s, 0.0))
+        watch.take(message)
+
+    return hear
 
 
 def _document(result: Result, ok: bool, missing: list[str], took_s: float) -> dict[str, Any]:

@@ -33,13 +33,14 @@ class Watch:
     def __init__(self, console: Console, every_s: float = 0.0) -> None:
         self.picture = Picture()
         self._console = console
-        self._narrator = Narrator(0.0 if console.is_terminal else every_s, brief=console.is_terminal)
+        redrawn = console.is_terminal and not console.is_dumb_terminal
+        self._narrator = Narrator(0.0 if redrawn else every_s, brief=redrawn)
         self._lines: deque[str] = deque(maxlen=LINES_KEPT)
         self._busy: str | None = None
         self._heard = time.monotonic()
         self._lock = threading.Lock()  # rich redraws from a thread of its own
         self._live: Live | None = None
-        if console.is_terminal:
+        if redrawn:
             self._live = Live(
                 console=console,
                 refresh_per_second=FRAMES_PER_SECOND,

@@ -14,6 +14,7 @@ from linkemu.cli.causes import CAUSES
 from linkemu.cli.narrator import Narrator, fraction
 from linkemu.cli.picture import Picture, why
 from linkemu.link.timeline import Cause
+from linkemu.runtime.supervisor import ProcessChange
 from linkemu.telemetry import (
     Beam,
     ClockState,
@@ -177,3 +178,37 @@ def test_a_file_in_the_dark_waits_for_its_window():
 
 def test_an_empty_picture_can_be_drawn():
     assert "linkemu" in drawn(Picture())
+
+
+def test_stations_are_named_where_there_are_several():
+    one = transfer()
+    other = TransferState("tenerife", "x2", "put", "a.bin", "iss", "sending", 12.0, 100, 50)
+    alone, _ = story(one)
+    both, lines = story(one, other)
+    assert "koganei" not in drawn(alone)
+    assert "a.bin koganei" in drawn(both)
+    assert "a.bin tenerife" in drawn(both)
+    assert lines[-1].endswith("tenerife: put a.bin: sending, 50 % of 100 B")
+
+
+def test_time_is_reckoned_between_messages_and_never_past_the_end():
+    picture, _ = story(SESSION, ClockState(10.0, 2.0, 75.0, 0.0))
+    assert picture.reckon(0.5) == 11.0
+    assert picture.reckon(60.0) < 13.0
+    assert story(SESSION, ClockState(74.9, 1.0, 75.0, 0.0))[0].reckon(1.0) == 75.0
+    assert Picture().reckon(5.0) == 0.0
+
+
+def test_a_process_that_dies_is_seen():
+    picture, lines = story(
+        ProcessChange("iss", "started", 100),
+        ProcessChange("iss", "died", 100, -9),
+        ProcessChange("iss", "started", 101, None, 1),
+    )
+    assert [line.split("s  ", 1)[1] for line in lines] == [
+        "iss: process 100 started",
+        "iss: process 100 died (SIGKILL)",
+        "iss: process 101 started again (1)",
+    ]
+    assert "iss 101 restarted 1×" in drawn(picture)
+    assert "iss lost" in drawn(story(ProcessChange("iss", "died", 100, -9))[0])

@@ -35,7 +35,15 @@ class Door(TyperGroup):
         except (typer.Exit, typer.Abort):
             raise
         except BaseException as error:
-            _leave(ctx, error)
+            _leave(ctx, _first(error))
+
+
+def _first(error: BaseException) -> BaseException:
+    """The one error of a group that a person is told: ours if there is one."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    inner = [_first(each) for each in error.exceptions]
+    return next((each for each in inner if isinstance(each, LinkemuError)), inner[0])
 
 
 def _leave(ctx: Any, error: BaseException) -> NoReturn:

@@ -40,6 +40,11 @@ def ended(problem: BaseException):
             "linkemu: unexpected ZeroDivisionError: oh (a bug; LINKEMU_DEBUG=1 shows where)",
         ),
         (KeyboardInterrupt(), 130, ""),
+        (
+            ExceptionGroup("g", [OSError("x"), ExceptionGroup("h", [InputError("a", "b")])]),
+            2,
+            "linkemu: a: b",
+        ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )

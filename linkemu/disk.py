@@ -28,8 +28,8 @@ class Disk(Protocol):
 
     async def truncate(self, path: Path, length: int) -> None: ...
 
-    async def sync(self, path: Path) -> None:
-        """Make durable: the data of a file, or the names in a directory."""
+    async def sync(self, *paths: Path) -> None:
+        """Make durable: the data of files, or the names in directories. Several may go side by side."""
         ...
 
     async def replace(self, source: Path, target: Path) -> None: ...

@@ -22,7 +22,7 @@ from satellite_node.catalogue import Catalogue
 from satellite_node.store import ChunkStore
 
 CATALOGUE_NAME = ".catalogue"
-_GROUP = 8  # chunks that share a sync of the directory
+_GROUP = 32  # chunks that share a sync of the directory
 
 
 async def run(context: Context) -> None:

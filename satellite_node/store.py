@@ -62,10 +62,8 @@ class ChunkStore:
             if blake3(data).digest() != chunk:
                 raise IntegrityError(f"chunk {chunk.hex()[:16]}: bytes are not those of its id")
         for chunk, data in fresh.items():
-            draft = self._draft(chunk)
-            await self._disk.remove(draft)
-            await self._disk.write(draft, data)
-            await self._disk.sync(draft)
+            await self._disk.write(self._draft(chunk), data)
+        await self._disk.sync(*map(self._draft, fresh))
         for chunk in fresh:
             await self._disk.replace(self._draft(chunk), self._path(chunk))
         if fresh:

@@ -86,7 +86,11 @@ class SimulatedDisk:
         self._change(self._existing(path), length)
         self._end(last)
 
-    async def sync(self, path: Path) -> None:
+    async def sync(self, *paths: Path) -> None:
+        for path in paths:
+            self._sync(path)
+
+    def _sync(self, path: Path) -> None:
         self._end(self._step())  # at a cut the sync has not happened
         if self.lost_syncs:
             return

@@ -7,6 +7,7 @@ Errors of the system become ResourceError here and nowhere else. What to store i
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 from collections.abc import Callable
@@ -66,8 +67,9 @@ class InlineDisk:
     async def truncate(self, path: Path, length: int) -> None:
         await self._try(path, os.truncate, path, length)
 
-    async def sync(self, path: Path) -> None:
-        await self._try(path, _sync, path)
+    async def sync(self, *paths: Path) -> None:
+        for path in paths:
+            await self._try(path, _sync, path)
 
     async def replace(self, source: Path, target: Path) -> None:
         await self._try(target, os.replace, source, target)
@@ -87,6 +89,15 @@ class InlineDisk:
 
 class AioDisk(InlineDisk):
     """A Disk whose every call runs in aiofiles' threads while other tasks go on; best at 1 MiB a call."""
+
+    async def sync(self, *paths: Path) -> None:
+        """Side by side: file systems with a journal commit several files at the cost of one."""
+        ends = await asyncio.gather(
+            *(super(AioDisk, self).sync(path) for path in paths), return_exceptions=True
+        )
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
 
     async def _run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         result: R = await wrap(call)(*args, **kwargs)

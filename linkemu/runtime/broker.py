@@ -18,9 +18,13 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from linkemu.errors import InputError, ResourceError
 from linkemu.runtime.mqtt import BrokerUrl
+
+if TYPE_CHECKING:
+    from iotcore import IotCoreBroker
 
 EMBEDDED = "embedded"
 MOSQUITTO = "mosquitto"
@@ -159,29 +163,35 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m linkemu.runtime.broker", description=main.__doc__)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--config", type=Path, help="rumqttd configuration (TOML)")
-    where.add_argument("--port", type=int, help="listen on this loopback port, with our own configuration")
+    where.add_argument(
+        "--port", type=int, default=0, help="listen on this loopback port, with our own configuration"
+    )
     options = parser.parse_args(arguments)
     return _serve(options.config, options.port)
 
 
-def _serve(config: Path | None, port: int | None) -> int:
+def _serve(config: Path | None, port: int) -> int:
     from iotcore import IotCoreBroker  # 14 MB of Rust: only this process pays for it
 
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_DFL)  # the broker never returns to Python to see a handler's flag
     logging.getLogger("rumqttd").setLevel(logging.CRITICAL)  # its spans come as errors, one for every packet
     try:
-        with tempfile.TemporaryDirectory(prefix="linkemu-broker-") as directory:
-            if config is None:
-                config = Path(directory) / "rumqttd.toml"
-                config.write_text(embedded_configuration(port or 0))
-            broker = IotCoreBroker(config_path=str(config))
+        broker = IotCoreBroker(config_path=str(config)) if config else _on_port(IotCoreBroker, port)
         broker.check_ports()
         broker.run_forever()
     except (OSError, RuntimeError, ValueError) as error:
         print(f"broker: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _on_port(kind: type[IotCoreBroker], port: int) -> IotCoreBroker:
+    """A broker with our own configuration, which it has read when this returns."""
+    with tempfile.NamedTemporaryFile("w", prefix="linkemu-broker-", suffix=".toml") as file:
+        file.write(embedded_configuration(port))
+        file.flush()
+        return kind(config_path=file.name)
 
 
 if __name__ == "__main__":

@@ -114,7 +114,8 @@ async def test_the_last_will_is_spoken_when_a_process_is_killed(running: Running
             assert (await notes.get()).payload == b"up"
             victim.send_signal(signal.SIGKILL)
             killed = time.monotonic()
-            assert (await notes.get()).payload == b"lost"
+            while (await notes.get()).payload != b"lost":
+                pass  # what is retained may come twice, as such and as news
             assert time.monotonic() - killed < 2.0
         finally:
             with contextlib.suppress(ProcessLookupError):
@@ -128,10 +129,12 @@ async def test_a_clean_end_speaks_no_will(running: Running) -> None:
             victim.publish("v", b"up", retain=True)
             assert (await notes.get()).payload == b"up"
             victim.publish("v", b"stopped", retain=True)
-        assert (await notes.get()).payload == b"stopped"
         async with _bus(running, "other") as other:
             other.publish("v", b"end of test")
-            assert (await notes.get()).payload == b"end of test"
+            said = {b"up"}
+            while b"end of test" not in said:
+                said.add((await notes.get()).payload)
+        assert said == {b"up", b"stopped", b"end of test"}
 
 
 async def test_a_broker_that_comes_back_is_told_all_retained_state_and_telemetry_goes_on(
@@ -141,7 +144,9 @@ async def test_a_broker_that_comes_back_is_told_all_retained_state_and_telemetry
         async with _heard(display) as notes:
             node.publish("state/a", b"1", retain=True)
             node.publish("state/b", b"1", retain=True)
-            assert {(await notes.get()).topic, (await notes.get()).topic} == {"state/a", "state/b"}
+            seen: set[str] = set()
+            while seen != {"state/a", "state/b"}:
+                seen.add((await notes.get()).topic)
             running.kill()
             node.publish("state/b", b"2", retain=True)
             running.start()

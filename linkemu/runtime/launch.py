@@ -28,7 +28,7 @@ from linkemu.contract.files import Role
 from linkemu.errors import InputError, LinkemuError
 from linkemu.runtime import mqtt
 from linkemu.runtime.clock import MappedClock, real_loop
-from linkemu.runtime.disk import AioDisk
+from linkemu.runtime.disk import AioDisk, refusal
 from linkemu.runtime.ledger import Ledger
 from linkemu.runtime.node import Context, Run, find
 from linkemu.runtime.terminal import UdpTerminal
@@ -109,7 +109,10 @@ async def _live(node: NodeFile, settings: Settings, run: Run) -> None:
 @contextlib.asynccontextmanager
 async def _context(node: NodeFile, settings: Settings) -> AsyncIterator[Context]:
     """The Context of a process; says on the bus that the node is up, and at the end that it has stopped."""
-    settings.root.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refusal(settings.root, error) from error
     clock = MappedClock()
     terminal = UdpTerminal(node, clock)
     ledger = Ledger(settings.ledger)

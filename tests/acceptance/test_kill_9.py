@@ -1,0 +1,154 @@
+"""``kill -9`` of each process in mid-transfer, up and down: it ends, whole, and nothing is sent again.
+
+The judge of the last is not the sender: at each kill the station's journal is read for what stands there as
+acknowledged, and the traces of the receivers must name none of it as come again afterwards.
+``LINKEMU_KILLS`` says how often each process is killed (``make soak``: 20).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ground_station.spool import Spool
+from linkemu.runtime.disk import AioDisk
+from linkemu.runtime.records import Records
+from linkemu.runtime.session import Options, Session
+from linkemu.scenario import Scenario
+from tests.acceptance.sessions import demo, put, until, until_transfer
+
+pytestmark = pytest.mark.acceptance
+
+KILLS = int(os.environ.get("LINKEMU_KILLS", "2"))
+KILLS_A_RUN = 2  # one on the way up, one on the way down
+IN_FLIGHT_NS = 100_000_000  # what had left before the kill may come until then
+CONTENT = random.Random(1).randbytes(48 * 2**20)
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+def _slow_both_ways(payload: Path) -> Scenario:
+    """Down as slowly as up, 155 Mbit/s, so that there is time to kill."""
+    whole = demo(put(payload))
+    (station,) = whole.stations
+    modes = tuple(dataclasses.replace(mode, rate_bps=155_000_000) for mode in station.terminal.modes)
+    terminal = dataclasses.replace(station.terminal, modes=modes)
+    return dataclasses.replace(whole, stations=(dataclasses.replace(station, terminal=terminal),))
+
+
+@dataclass
+class Judge:
+    """Knows what was acknowledged at each kill, and finds it in the traces if it came again."""
+
+    directory: Path
+    kills: list[tuple[int, set[str]]] = field(default_factory=list)
+
+    async def note(self) -> None:
+        """Right after a kill."""
+        aside = self.directory / f"aside-{len(self.kills)}"
+        spool = self.directory / "state" / "koganei" / "spool"
+        (aside / "spool").mkdir(parents=True)
+        for path in (spool / "journal", *spool.glob("*.manifest")):
+            shutil.copy(path, aside / "spool")
+        time_map = Records(self.directory / "emulator").time_map()
+        assert time_map is not None
+        now_ns = time_map.scenario_ns(time.monotonic_ns())
+        self.kills.append((now_ns, await _acknowledged(aside)))
+
+    def sent_again(self) -> list[str]:
+        """Chunks that came again after a kill before which their acknowledgement stood in the journal."""
+        again = [
+            event
+            for node in ("iss", "koganei")
+            for line in (self.directory / "state" / node / "trace.jsonl").read_text().splitlines()
+            if (event := json.loads(line))["what"] == "again"
+        ]
+        return [
+            f"{event['chunk']} at {event['who']}"
+            for at_ns, acknowledged in self.kills
+            for event in again
+            if event["t"] > at_ns + IN_FLIGHT_NS and event["chunk"] in acknowledged
+        ]
+
+
+async def _acknowledged(root: Path) -> set[str]:
+    """Chunks, by the prefix that traces use, that the copy of a station's spool calls held."""
+    spool = await Spool.open(AioDisk(), root)
+    found = set[str]()
+    for entry in spool.ledger:
+        manifest = spool.manifest(entry)
+        if manifest is not None:
+            found |= {manifest.chunks[index].hex()[:16] for index in entry.held}
+    return found
+
+
+async def _kill(session: Session, victim: str, judge: Judge, action: str, seconds: float) -> None:
+    """Kill it at a random moment of the transfer, and have what was acknowledged noted."""
+    await asyncio.sleep(seconds)  # the random moment is what is tested
+    pid = session.marker.processes[victim]
+    os.kill(pid, signal.SIGKILL)
+    state = next(each for each in session.transfers() if each.action == action)
+    assert not state.ended, "the kill came too late to be one in mid-transfer"
+    await judge.note()
+    await until(lambda: session.marker.processes.get(victim, pid) != pid, 20)
+
+
+async def _fetched(door: str) -> bytes:
+    """The file as the door gives it, once it answers (its station may just have been killed)."""
+    async with httpx.AsyncClient(base_url=door, timeout=60) as client:
+        while True:
+            try:
+                got = await client.get("/files/iss/up.bin", params={"wait": 30})
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
+                continue
+            if got.status_code == 200:
+                return got.content
+            assert got.status_code == 202, got.text
+
+
+async def _up_and_down(victim: str, payload: Path, directory: Path, seed: int) -> None:
+    draw = random.Random(f"{victim}/{seed}")
+    judge = Judge(directory)
+    async with (
+        Session(_slow_both_ways(payload), Options(directory=directory, fresh=True)) as session,
+        asyncio.timeout(70),
+    ):
+        await until_transfer(session, "put", "sending")
+        await _kill(session, victim, judge, "put", draw.uniform(0.0, 1.5))
+        await until_transfer(session, "put", "verified")
+        host, port = session.marker.doors["koganei"]
+        landed = asyncio.create_task(_fetched(f"http://{host}:{port}"))
+        await until_transfer(session, "get", "receiving")
+        await _kill(session, victim, judge, "get", draw.uniform(0.0, 1.5))
+        assert hashlib.sha256(await landed).hexdigest() == DIGEST
+        await until_transfer(session, "get", "verified")
+        session.stop()
+        await session.finished()
+    assert session.outcome is not None
+    assert session.outcome.restarts == {victim: 2}
+    for state in session.outcome.transfers:
+        assert (state.state, state.sha256, state.resent_chunks) == ("verified", DIGEST, 0)
+        assert state.done_bytes == len(CONTENT)
+    assert judge.sent_again() == []
+
+
+@pytest.mark.timeout(60 + 60 * KILLS)
+@pytest.mark.parametrize("victim", ["koganei", "iss", "emulator", "broker"])
+async def test_a_file_up_and_down_survives_kill_9_of(victim: str, tmp_path: Path) -> None:
+    payload = tmp_path / "payload"
+    payload.write_bytes(CONTENT)
+    for seed in range(-(-KILLS // KILLS_A_RUN)):
+        await _up_and_down(victim, payload, tmp_path / f"run-{seed}", seed)
+        shutil.rmtree(tmp_path / f"run-{seed}")

@@ -51,7 +51,7 @@ async def serve(station: Station, listener: socket.socket) -> None:
 def application(station: Station) -> Starlette:
     """The door as an ASGI application."""
     door = Door(station)
-    return Starlette(
+    application = Starlette(
         routes=[
             Route("/files/{satellite}/{name:path}", door.put, methods=["PUT"]),
             Route("/files/{satellite}/{name:path}", door.get, methods=["GET", "HEAD"]),
@@ -66,6 +66,8 @@ def application(station: Station) -> Starlette:
             ResourceError: lambda request, error: _problem(507, str(error)),
         },
     )
+    application.router.redirect_slashes = False  # an address is right or wrong
+    return application
 
 
 class Door:
@@ -264,7 +266,7 @@ def _seconds(request: Request) -> float:
 
 def _whole(request: Request, key: str, default: int, least: int, most: int) -> int:
     text = request.query_params.get(key, str(default))
-    if not text.isascii() or not text.isdigit() or not least <= int(text[:9]) <= most:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not least <= int(text) <= most:
         raise HTTPException(400, f"{key}={text}: expected {least} to {most}")
     return int(text)
 

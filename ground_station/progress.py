@@ -6,15 +6,15 @@ Steps of custody are announced at once. Nothing here changes anything: announcin
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 
 from ground_station import contacts
 from ground_station.custody import Entry
 from linkemu.runtime.clock import Timer
-from linkemu.runtime.linkend import LinkEnd, LinkEnds
+from linkemu.runtime.linkend import LinkEnds
 from linkemu.runtime.node import Context
 from linkemu.telemetry import TransferState
-from linkemu.transfer.endpoint import Counters
+from linkemu.transfer.endpoint import FileCounters
+from linkemu.transfer.holdings import Holdings
 
 _PERIOD_s = 1.0
 _RATE_SAMPLES = 4
@@ -23,17 +23,18 @@ _RATE_SAMPLES = 4
 class Progress:
     """Announcements of one station."""
 
-    def __init__(self, context: Context, ends: LinkEnds) -> None:
+    def __init__(self, context: Context, ends: LinkEnds, holdings: Holdings) -> None:
         self._context = context
         self._ends = ends
+        self._holdings = holdings
         self._due: dict[str, Entry] = {}
         self._timer: Timer | None = None
-        self._before: dict[str, Counters] = {}  # of the link, when the file came on it
+        self._sent: dict[str, FileCounters] = {}
         self._samples: dict[str, deque[tuple[float, int]]] = {}
 
-    def begin(self, entry: Entry, end: LinkEnd) -> None:
-        """The file goes on a link: frames are counted for it from here on."""
-        self._before[entry.id] = replace(end.endpoint.counters)
+    def begin(self, entry: Entry, sent: FileCounters) -> None:
+        """The file is on a link, which counts what it sends of it."""
+        self._sent[entry.id] = sent
 
     def changed(self, entry: Entry) -> None:
         """More of the file is across: announce it within a second."""
@@ -46,7 +47,7 @@ class Progress:
         self._due.pop(entry.id, None)
         self._announce(entry)
         if entry.ended:
-            self._before.pop(entry.id, None)
+            self._sent.pop(entry.id, None)
             self._samples.pop(entry.id, None)
 
     def close(self) -> None:
@@ -87,14 +88,17 @@ class Progress:
         )
 
     def _counted(self, entry: Entry) -> tuple[int, int, int]:
-        """Bytes sent, bytes repaired and chunks resent on the link since the file came on it."""
-        end, before = self._ends.to(entry.satellite), self._before.get(entry.id)
-        if end is None or before is None:
+        """Bytes sent, bytes repaired and chunks resent of a put in this life of the station.
+
+        Of a get, whose sender is the satellite, bytes that came, none, and chunks that came again.
+        """
+        sent = self._sent.get(entry.id)
+        if sent is not None:
+            return sent.first_sent_bytes + sent.repaired_bytes, sent.repaired_bytes, sent.acknowledged_resent
+        known = self._holdings.progress(entry.file_id) if entry.file_id is not None else None
+        if known is None or entry.action == "put":
             return 0, 0, 0
-        counters = end.endpoint.counters
-        repaired = counters.repaired_bytes - before.repaired_bytes
-        sent = counters.first_sent_bytes - before.first_sent_bytes + repaired
-        return sent, repaired, counters.acknowledged_resent - before.acknowledged_resent
+        return known.received_bytes, 0, known.repeated_chunks
 
     def _rate(self, entry: Entry, now: float) -> float | None:
         """Content over the last announcements, in bit/s."""

@@ -52,7 +52,7 @@ class Station:
             self._light,
             self._planned,
         )
-        self.progress = Progress(context, self.ends)
+        self.progress = Progress(context, self.ends, self.holdings)
 
     @property
     def now(self) -> float:
@@ -144,6 +144,8 @@ class Station:
                 self._to_feed.put_nowait((end, event))
             case events.FileRequested():
                 end.endpoint.refuse(event.request, "a ground station serves no files", now)
+            case events.ChunkRepeated(chunk):
+                self.record("again", chunk=chunk.hex()[:16])
             case _:
                 self._keeper.put(end, event)
 
@@ -156,7 +158,7 @@ class Station:
         if entry.action == "put":
             self.choose(end)
         else:
-            number = end.endpoint.request(entry.name, _urgency(entry), self.now)
+            number = end.endpoint.request(entry.name, entry.priority, self.now)
             self.gets[end.peer, number] = entry
         end.drive()
 
@@ -176,9 +178,9 @@ class Station:
         if manifest is None or (end.peer, manifest.file_id) in self.puts:
             return
         self.puts[end.peer, manifest.file_id] = entry
-        self.progress.begin(entry, end)
         acknowledged = [manifest.chunks[index] for index in sorted(entry.held)]
-        end.endpoint.offer(manifest, _urgency(entry), acknowledged, self.now)
+        sent = end.endpoint.offer(manifest, entry.priority, acknowledged, self.now)
+        self.progress.begin(entry, sent)
 
     def withdraw(self, end: LinkEnd, entry: Entry) -> None:
         if entry.file_id is not None and self.puts.pop((end.peer, entry.file_id), None) is not None:
@@ -210,7 +212,7 @@ class Station:
             return
         if entry.state != "sending" and await self.reach(entry, "sending"):
             self.record("first byte", id=entry.id)
-        end.endpoint.supply(wanted.chunk_id, data, self.now)
+        end.endpoint.supply(wanted.chunk_id, data, self.now, checked=True)
 
     # Custody
 
@@ -250,8 +252,3 @@ class Station:
 
     def record(self, what: str, **fields: Field) -> None:
         self.context.trace.record(self.now, self.context.name, what, **fields)
-
-
-def _urgency(entry: Entry) -> int:
-    """Priority on the link, where larger goes first; in custody 0 goes first."""
-    return 255 - min(255, max(0, entry.priority))

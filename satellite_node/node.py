@@ -115,6 +115,8 @@ class SatelliteNode:
         match event:
             case events.ChunkReceived() | events.FileComplete():
                 self._to_keep.put_nowait(_Job(end, event))
+            case events.ChunkRepeated(chunk):
+                self._record("again", chunk=chunk.hex()[:16])
             case events.FileOffered():
                 self._offered(end, event, now)
             case events.ChunkWanted():
@@ -292,7 +294,7 @@ class SatelliteNode:
             if data is None:
                 end.endpoint.withdraw(wanted.file_id, now)
             else:
-                end.endpoint.supply(wanted.chunk_id, data, now)
+                end.endpoint.supply(wanted.chunk_id, data, now, checked=True)
             end.drive()
 
     async def _content(self, wanted: events.ChunkWanted) -> bytes | None:

@@ -22,9 +22,9 @@ from linkemu.transfer.pacing import DARK, LinkCue, Serialiser
 from linkemu.transfer.receiver import Receiver
 from linkemu.transfer.requests import Requests
 from linkemu.transfer.sender import Sender
-from linkemu.transfer.settings import Counters, Settings
+from linkemu.transfer.settings import Counters, FileCounters, Settings
 
-__all__ = ["Counters", "Endpoint", "Settings"]
+__all__ = ["Counters", "Endpoint", "FileCounters", "Settings"]
 
 
 class Endpoint:
@@ -131,28 +131,29 @@ class Endpoint:
         acknowledged: Iterable[bytes],
         now: float,
         request: int | None = None,
-    ) -> None:
-        """Offer a file. Larger ``priority`` (0 to 255) goes first, equal ones take turns by chunk.
+    ) -> FileCounters:
+        """Offer a file; gives its counters, which go on counting. Priority 0 goes first, 255 last, equal
+        ones take turns by chunk.
 
         ``acknowledged``: chunk ids that the journal holds as acknowledged by this peer; never sent again.
         ``request``: the number of the FileRequested that this answers. Offering twice does no harm.
         """
         if request is not None:
             self._requests.offered(request, manifest.file_id)
-        self._sender.offer(manifest, priority, acknowledged, request or 0, now)
+        return self._sender.offer(manifest, priority, acknowledged, request or 0, now)
 
     def withdraw(self, file_id: bytes, now: float) -> None:
         """Stop sending a file."""
         self._now = now
         self._sender.withdraw(file_id)
 
-    def supply(self, chunk_id: bytes, data: Buffer, now: float) -> None:
+    def supply(self, chunk_id: bytes, data: Buffer, now: float, checked: bool = False) -> None:
         """Answer ChunkWanted. IntegrityError if ``data`` is not the chunk (``withdraw`` the file then).
 
-        ``data`` is not copied: leave it as it is.
+        ``data`` is not copied: leave it as it is. ``checked``: its BLAKE3 was found right just now.
         """
         self._now = now
-        self._sender.supply(chunk_id, data)
+        self._sender.supply(chunk_id, data, checked)
 
     # Receiving
 

@@ -105,6 +105,16 @@ class ChunkReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkRepeated:
+    """Receiving: the peer sends a chunk that is durable here. Told once for each in a life; no answer.
+
+    It may do so as long as it hasn't heard of it; after that it must not.
+    """
+
+    chunk_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class FileComplete:
     """Receiving: every chunk is durable. Read the file back, call ``verified``. May come more than once."""
 
@@ -122,5 +132,6 @@ Event = (
     | RequestRefused
     | FileOffered
     | ChunkReceived
+    | ChunkRepeated
     | FileComplete
 )

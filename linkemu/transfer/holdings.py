@@ -92,7 +92,7 @@ class Holdings:
         if assembly is not None:
             self.used_bytes -= assembly.length
             for progress in self._places.get(chunk_id, ()):
-                progress.partials.pop(progress.index_of[chunk_id], None)
+                progress.end(assembly)
 
     def missing(self, file_id: bytes) -> list[int]:
         """Indices of the file's chunks that are not durable; KeyError for an unknown file."""
@@ -163,7 +163,7 @@ class Holdings:
         self._partials[assembly.chunk_id] = assembly
         self.used_bytes += assembly.length
         for progress in self._places.get(assembly.chunk_id, ()):
-            progress.partials[progress.index_of[assembly.chunk_id]] = assembly
+            progress.begin(assembly)
 
     def _attach(self, progress: Progress, chunk_id: bytes, index: int) -> None:
         """Bring what is held of a chunk into a file that has just become known."""
@@ -172,7 +172,7 @@ class Holdings:
             return
         assembly = self._partials.get(chunk_id)
         if assembly is not None and assembly.length == progress.manifest.length(index):
-            progress.partials[index] = assembly
+            progress.begin(assembly)
         elif assembly is not None:
             self.discard(chunk_id)
 
@@ -182,6 +182,8 @@ class Holdings:
             return Taken.CORRUPT
         if not assembly.is_manifest:
             assembly.whole = True
+            for progress in self._places.get(assembly.chunk_id, ()):
+                progress.finish(assembly.chunk_id)
             self._whole.append(assembly)
             return Taken.WHOLE
         self.discard(assembly.chunk_id)

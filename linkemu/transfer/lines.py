@@ -50,10 +50,10 @@ class Lines:
         self._current = None
 
     def next(self) -> Outgoing | None:
-        """The chunk whose turn it is: highest priority first, begun ones first, new ones as credit allows."""
+        """The chunk whose turn it is: priority 0 first, begun ones first, new ones as credit allows."""
         if self._current is not None and self._current.unsent.size:
             return self._current
-        for priority in sorted(self._lines, reverse=True):
+        for priority in sorted(self._lines):
             line = self._lines[priority]
             while line and not line[0].unsent.size:
                 line.popleft().queued = False

@@ -1,7 +1,8 @@
 """A Partial: one chunk that is being put together, and how it is written down for a restart.
 
-Each piece keeps the CRC that it came with, in memory and in the exported bytes, so that a bad range is
-found and dropped alone and can't poison its chunk. Layout of the exported bytes in docs/wire-format.md.
+Each piece keeps the CRC that it came with, in memory and in the exported bytes. It is reckoned when the
+chunk's hash is found wrong, so that a bad range is dropped alone and can't poison its chunk. Layout of the
+exported bytes in docs/wire-format.md.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ _CRC = struct.Struct(">I")
 class Partial:
     """``held`` ranges of a chunk of ``length`` bytes; ``whole`` once its hash was found right."""
 
-    __slots__ = ("chunk_id", "data", "held", "is_manifest", "length", "segments", "touched", "whole")
+    __slots__ = ("chunk_id", "data", "held", "is_manifest", "length", "segments", "touched", "view", "whole")
 
     def __init__(self, chunk_id: bytes, length: int, is_manifest: bool = False) -> None:
         self.chunk_id = chunk_id
         self.length = length
         self.is_manifest = is_manifest
         self.data = bytearray(length)
+        self.view = memoryview(self.data)
         self.held = RangeSet()
         self.segments: list[tuple[int, int, int]] = []  # start, end, crc, as they came
         self.whole = False
@@ -40,15 +42,14 @@ class Partial:
         end = offset + len(payload)
         if self.held.covers(offset, end):
             return False
-        self.data[offset:end] = payload
+        self.view[offset:end] = payload
         self.held.add(offset, end)
         self.segments.append((offset, end, crc))
         return True
 
     def drop_doubtful(self) -> None:
         """After a wrong hash: keep the pieces whose CRC still holds, or none if all do."""
-        view = memoryview(self.data)
-        good = [piece for piece in self.segments if crc32(view[piece[0] : piece[1]]) == piece[2]]
+        good = [piece for piece in self.segments if crc32(self.view[piece[0] : piece[1]]) == piece[2]]
         self.segments = [] if len(good) == len(self.segments) else good
         self.held = RangeSet((start, end) for start, end, _ in self.segments)
 
@@ -57,8 +58,7 @@ def encode(held: Partial) -> bytes:
     """The partial as bytes: fixed part, table of segments, CRC of both, then the segments' content."""
     table = b"".join(_SEGMENT.pack(*segment) for segment in held.segments)
     fixed = _FIXED.pack(_MAGIC, held.chunk_id, held.length, held.is_manifest, len(held.segments))
-    view = memoryview(held.data)
-    content = [view[start:end] for start, end, _ in held.segments]
+    content = [held.view[start:end] for start, end, _ in held.segments]
     return b"".join((fixed, table, _CRC.pack(crc32(table, crc32(fixed))), *content))
 
 

@@ -1,18 +1,26 @@
 """Progress: what a node holds of one file whose manifest it knows, in the shape in which it is stated.
 
-Durable chunks as flags with the first gap and the last durable one kept at hand, partial assemblies by
-index. A chunk id that stands at several places of a file is assembled under the first. Only Holdings writes.
+Durable chunks as flags, chunks whole but not yet durable as runs, partial assemblies by index, and a log of
+what changed, from which each link states its news. A chunk id that stands at several places of a file is
+assembled under the first. Only Holdings writes.
 """
 
 from __future__ import annotations
 
+from linkemu.transfer.flags import Flags
 from linkemu.transfer.manifest import Manifest
 from linkemu.transfer.partial import Partial
+from linkemu.transfer.ranges import RangeSet
 from linkemu.transfer.report import State
 
 
 class Progress:
-    """``missing`` counts distinct chunks; ``version`` rises with each change of durable flags or state."""
+    """``missing`` counts distinct chunks, ``held_bytes`` those of chunks here and not durable.
+
+    ``changes`` are the indices of chunks that became durable or were lost, in turn; ``verdicts`` counts
+    the times the file was read back. ``received_bytes`` are all that came by light, ``repeated_chunks`` those
+    of which something came that were durable.
+    """
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
@@ -22,12 +30,15 @@ class Progress:
             if self.index_of.setdefault(chunk_id, index) != index:
                 self._repeats.setdefault(chunk_id, []).append(index)
         self.missing = len(self.index_of)
+        self.durable = Flags(len(manifest.chunks))
+        self.whole = RangeSet()
         self.partials: dict[int, Partial] = {}
-        self.version = 0
+        self.held_bytes = 0
+        self.changes: list[int] = []
+        self.verdicts = 0
+        self.received_bytes = 0
+        self.repeated_chunks = 0
         self.read_back: tuple[bytes, bool] | None = None  # SHA-256, and whether it is the manifest's
-        self.low = 0  # first index that is not durable
-        self.high = 0  # last durable index + 1
-        self._flags = bytearray(len(manifest.chunks))
 
     @property
     def state(self) -> State:
@@ -37,34 +48,47 @@ class Progress:
             return State.COMPLETE
         return State.VERIFIED if self.read_back[1] else State.CORRUPT
 
+    def begin(self, assembly: Partial) -> None:
+        """A chunk of the file is being put together."""
+        index = self.index_of[assembly.chunk_id]
+        self.held_bytes += assembly.length
+        if assembly.whole:
+            self.whole.add(index, index + 1)
+        else:
+            self.partials[index] = assembly
+
+    def finish(self, chunk_id: bytes) -> None:
+        """A chunk that was begun is whole now."""
+        index = self.index_of[chunk_id]
+        if self.partials.pop(index, None) is not None:
+            self.whole.add(index, index + 1)
+
+    def end(self, assembly: Partial) -> None:
+        """What was put together of a chunk is no longer here, or no longer apart from what is durable."""
+        index = self.index_of[assembly.chunk_id]
+        if self.partials.pop(index, None) is not None or self.whole.covers(index, index + 1):
+            self.whole.remove(index, index + 1)
+            self.held_bytes -= assembly.length
+
     def store(self, chunk_id: bytes) -> bool:
         """Flag a chunk as durable; True if it was the last one missing."""
-        self._flag(chunk_id, 1)
+        for index in self.places(chunk_id):
+            self.durable.set(index)
+            self.changes.append(index)
         self.missing -= 1
-        self.partials.pop(self.index_of[chunk_id], None)
         return not self.missing
 
     def lose(self, chunk_id: bytes) -> None:
-        self._flag(chunk_id, 0)
+        for index in self.places(chunk_id):
+            self.durable.clear(index)
+            self.changes.append(index)
         self.missing += 1
         self.read_back = None
 
     def verify(self, sha256: bytes, ok: bool) -> None:
         self.read_back = (sha256, ok)
-        self.version += 1
+        self.verdicts += 1
 
-    def bitmap(self, start: int, end: int) -> int:
-        """Durable flags of [start, end), bit 0 for ``start``."""
-        digits = self._flags[start:end].translate(_DIGITS)[::-1]
-        return int(digits, 2) if digits else 0
-
-    def _flag(self, chunk_id: bytes, value: int) -> None:
-        for index in (self.index_of[chunk_id], *self._repeats.get(chunk_id, ())):
-            self._flags[index] = value
-        gap = self._flags.find(0, self.low if value else 0)
-        self.low = len(self._flags) if gap < 0 else gap
-        self.high = self._flags.rfind(1) + 1
-        self.version += 1
-
-
-_DIGITS = bytes([ord("0"), ord("1")]) + bytes(254)
+    def places(self, chunk_id: bytes) -> tuple[int, ...]:
+        """Every index at which a chunk stands."""
+        return (self.index_of[chunk_id], *self._repeats.get(chunk_id, ()))

@@ -78,6 +78,16 @@ class RangeSet:
         at = bisect_right(self._starts, start) - 1
         return start >= end or (at >= 0 and self._ends[at] >= end)
 
+    def span(self) -> tuple[int, int] | None:
+        """Start of the first range and end of the last, None if there is none."""
+        return (self._starts[0], self._ends[-1]) if self._starts else None
+
+    def within(self, start: int, end: int) -> list[tuple[int, int]]:
+        """What of [start, end) is in the set."""
+        first, last = bisect_right(self._ends, start), bisect_left(self._starts, end)
+        pairs = zip(self._starts[first:last], self._ends[first:last], strict=True)
+        return [(max(start, left), min(end, right)) for left, right in pairs]
+
     def gaps(self, start: int, end: int) -> list[tuple[int, int]]:
         """What of [start, end) is not in the set."""
         found = []

@@ -7,30 +7,18 @@ sequence, on a chunk made durable and on a poll, at most every max(report_s, RTT
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from linkemu.transfer import inventory, report
-from linkemu.transfer.events import ChunkReceived, Event, FileComplete, FileOffered
+from linkemu.transfer.events import ChunkReceived, ChunkRepeated, Event, FileComplete, FileOffered
 from linkemu.transfer.frames import Data, Entry, Poll, clip
 from linkemu.transfer.holdings import Holdings, Taken
 from linkemu.transfer.outgoing import REORDER
+from linkemu.transfer.progress import Progress
 from linkemu.transfer.report import REPORT_BYTES, Report, Section, State
 from linkemu.transfer.settings import Counters, Settings
+from linkemu.transfer.subject import Subject
 
-_REPEATS = 3  # reports that state a change, as each may be lost
 _SLOW = 4  # intervals between reports while all goes well
-
-
-@dataclass(slots=True)
-class _Subject:
-    """A file that the peer named."""
-
-    priority: int = 0
-    request: int = 0
-    declined: bytes | None = None
-    polled: bool = False  # asked for since the last report
-    version: int = -1  # of Progress, as last seen
-    repeats: int = 0
 
 
 class Receiver:
@@ -50,7 +38,8 @@ class Receiver:
         self._counters = counters
         self._emit = emit
         self._interval_s = settings.report_s
-        self._subjects: dict[bytes, _Subject] = {}  # of which there is something to state
+        self._subjects: dict[bytes, Subject] = {}  # of which there is something to state
+        self._repeated: set[bytes] = set()  # ChunkRepeated was given
         self._told: set[tuple[bytes, int]] = set()  # FileOffered was given: file id, request
         self._peer_epoch = 0
         self._highest = 0
@@ -70,11 +59,11 @@ class Receiver:
         self._gap_known_at = None
 
     def data(self, frame: Data, now: float) -> None:
-        self._see(frame.sequence, now)
-        payload = frame.payload
-        taken = self._holdings.take(
-            frame.chunk_id, frame.chunk_bytes, frame.offset, payload, frame.crc, frame.is_manifest
-        )
+        _, is_manifest, sequence, chunk_id, length, offset, crc, payload = frame
+        self._see(sequence, now)
+        for progress in self._holdings.files_of(chunk_id):
+            progress.received_bytes += len(payload)
+        taken = self._holdings.take(chunk_id, length, offset, payload, crc, is_manifest)
         if taken is Taken.NEW:
             self._counters.received_bytes += len(payload)
             if self._due is None:
@@ -121,9 +110,9 @@ class Receiver:
         self._soon(now)
 
     def decline(self, file_id: bytes, reason: str, now: float) -> None:
-        subject = self._subjects.setdefault(file_id, _Subject())
+        subject = self._subjects.setdefault(file_id, Subject())
         subject.declined = clip(reason)
-        subject.repeats = _REPEATS
+        subject.repeat()
         self._soon(now)
 
     def tell_whole(self) -> None:
@@ -172,8 +161,8 @@ class Receiver:
 
     def _made_whole(self, frame: Data, now: float) -> None:
         if frame.is_manifest:
-            subject = self._subjects.setdefault(frame.chunk_id, _Subject())
-            subject.repeats = _REPEATS
+            subject = self._subjects.setdefault(frame.chunk_id, Subject())
+            subject.repeat()
             self._announce(frame.chunk_id, subject)
             self._due = now
         else:
@@ -182,24 +171,34 @@ class Receiver:
     def _spurned(self, frame: Data, taken: Taken, now: float) -> None:
         """Nothing of the frame was taken: the peer should hear soon what is held."""
         if taken is Taken.DUPLICATE:
-            self._counters.duplicate_bytes += len(frame.payload)
+            self._came_again(frame)
         elif taken is Taken.CORRUPT:
             self._counters.chunks_corrupt += 1
         for progress in self._holdings.files_of(frame.chunk_id):
             subject = self._subjects.get(progress.manifest.file_id)
             if subject is not None:
-                subject.repeats = _REPEATS
+                subject.came_again(progress.places(frame.chunk_id))
         self._soon(now)
 
-    def _named(self, entry: Entry) -> _Subject:
-        subject = self._subjects.setdefault(entry.file_id, _Subject())
+    def _came_again(self, frame: Data) -> None:
+        """Nothing of the frame was new. Of a durable chunk that is told, once."""
+        self._counters.duplicate_bytes += len(frame.payload)
+        chunk_id = frame.chunk_id
+        if chunk_id not in self._repeated and self._holdings.has(chunk_id):
+            self._repeated.add(chunk_id)
+            for progress in self._holdings.files_of(chunk_id):
+                progress.repeated_chunks += 1
+            self._emit(ChunkRepeated(chunk_id))
+
+    def _named(self, entry: Entry) -> Subject:
+        subject = self._subjects.setdefault(entry.file_id, Subject())
         subject.priority = entry.priority
         if entry.request and entry.request != subject.request:
             subject.request = entry.request
             subject.declined = None
         return subject
 
-    def _announce(self, file_id: bytes, subject: _Subject) -> None:
+    def _announce(self, file_id: bytes, subject: Subject) -> None:
         """Tell the node of a file once its manifest is known, and that it is complete if it is."""
         progress = self._holdings.progress(file_id)
         if progress is None or (file_id, subject.request) in self._told:
@@ -213,58 +212,58 @@ class Receiver:
         """Sections by frame. Only files that were polled may take more than the first frame."""
         frames: list[list[Section]] = [[]]
         left = room
-        for file_id, subject in self._worth_stating():
-            first: int | None = 0
-            while first is not None:
-                section = self._section(file_id, subject, first, left)
+        for file_id, subject, progress in self._worth_stating():
+            first, last = (0, 0) if progress is None else subject.window(progress)
+            while True:
+                section = self._section(file_id, subject, progress, first, last, left)
                 if section is not None:
                     frames[-1].append(section)
                     left -= section.encoded_bytes
-                    first = self._rest(section)
+                    first = section.end
+                    if first >= last or section.state is State.DECLINED:
+                        break
                 elif subject.polled and left < room:
                     frames.append([])
                     left = room
                 else:
                     break
-            subject.polled = False
+            subject.state()
         return frames
 
-    def _worth_stating(self) -> list[tuple[bytes, _Subject]]:
+    def _worth_stating(self) -> list[tuple[bytes, Subject, Progress | None]]:
         """Subjects polled, changed or under way; the polled ones first."""
         chosen, ended = [], []
         for file_id, subject in self._subjects.items():
             progress = self._holdings.progress(file_id)
-            if progress is not None and progress.version != subject.version:
-                subject.version = progress.version
-                subject.repeats = _REPEATS
-            if subject.polled or subject.repeats or (progress is not None and progress.partials):
-                subject.repeats = max(0, subject.repeats - 1)
-                chosen.append((file_id, subject))
+            if progress is not None:
+                subject.look(progress)
+            if subject.polled or subject.repeats or (progress is not None and progress.held_bytes):
+                chosen.append((file_id, subject, progress))
             elif progress is not None and progress.read_back is not None and subject.declined is None:
                 ended.append(file_id)
         for file_id in ended:
             del self._subjects[file_id]
-        return sorted(chosen, key=lambda pair: not pair[1].polled)
+        return sorted(chosen, key=lambda each: not each[1].polled)
 
-    def _section(self, file_id: bytes, subject: _Subject, first: int, room: int) -> Section | None:
+    def _section(
+        self,
+        file_id: bytes,
+        subject: Subject,
+        progress: Progress | None,
+        first: int,
+        last: int,
+        room: int,
+    ) -> Section | None:
         if subject.declined is not None:
             return inventory.declined(file_id, subject.declined, room)
-        progress = self._holdings.progress(file_id)
         if progress is None:
             return inventory.of_manifest(file_id, self._holdings.partial(file_id), room)
-        return inventory.of_file(progress, first, room)
-
-    def _rest(self, section: Section) -> int | None:
-        """The chunk at which the statement on a file has to go on, None if it is whole."""
-        progress = self._holdings.progress(section.file_id)
-        if section.state in (State.UNKNOWN, State.DECLINED) or progress is None:
-            return None
-        return section.end if section.end < len(progress.manifest.chunks) else None
+        return inventory.of_file(progress, first, last, room)
 
     def _frame(self, sections: list[Section]) -> bytes:
         self._number += 1
         ours = [self._holdings.progress(file_id) for file_id in self._subjects]
-        held = sum(held.length for progress in ours if progress for held in progress.partials.values())
+        held = sum(progress.held_bytes for progress in ours if progress)
         credit = max(0, self._holdings.capacity_bytes - self._holdings.used_bytes + held)
         if not self._holdings.capacity_bytes:
             credit = 0

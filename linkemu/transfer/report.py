@@ -1,8 +1,8 @@
 """The Report: a statement of inventory, cut into Sections, each of which is exact for a window of one file.
 
 A Section says of every chunk in [first, first + full + bits + none) whether it is durable, held in part
-(then which ranges), or not held at all; of chunks outside it says nothing. So a statement that had
-to be cut to fit its frame is shorter, never wrong. Codec only (docs/wire-format.md).
+(then which ranges), whole but not yet durable, or not held at all; of chunks outside it says nothing. So a
+statement that had to be cut to fit its frame is shorter, never wrong. Codec only (docs/wire-format.md).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from linkemu.errors import FrameError
 from linkemu.transfer.frames import HEADER_BYTES, Type, seal
 
 _REPORT = struct.Struct(">IQQIQH")  # number, polled epoch, highest, token, credit, sections
-_SECTION = struct.Struct(">32sBIIIIHB")  # file id, state, first, full, bits, none, partials, detail bytes
+_SECTION = struct.Struct(">32sBIIIIHHB")  # file id, state, first, full, bits, none, runs, pieces, detail
 _PARTIAL = struct.Struct(">IIH")  # index, until, ranges
 _RANGE = struct.Struct(">II")  # start, end
 
@@ -52,7 +52,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """From chunk ``first`` on: ``full`` durable, then ``bits`` by bitmap (bit 0 first), then ``none`` not."""
+    """From chunk ``first`` on: ``full`` durable, then ``bits`` by bitmap (bit 0 first), then ``none`` not.
+
+    ``whole``: runs [start, end) of chunks that are all here and not yet durable.
+    """
 
     file_id: bytes
     state: State
@@ -61,6 +64,7 @@ class Section:
     bits: int
     none: int
     bitmap: int
+    whole: tuple[tuple[int, int], ...]
     pieces: tuple[Piece, ...]
     detail: bytes = b""
 
@@ -71,7 +75,8 @@ class Section:
     @property
     def encoded_bytes(self) -> int:
         pieces = sum(piece.encoded_bytes for piece in self.pieces)
-        return _SECTION.size + -(-self.bits // 8) + pieces + len(self.detail)
+        runs = len(self.whole) * _RANGE.size
+        return _SECTION.size + -(-self.bits // 8) + runs + pieces + len(self.detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +120,10 @@ def decode(epoch: int, body: memoryview) -> Report:
 
 def _encode_section(section: Section) -> bytes:
     s = section
-    fixed = _SECTION.pack(s.file_id, s.state, s.first, s.full, s.bits, s.none, len(s.pieces), len(s.detail))
+    counts = (len(s.whole), len(s.pieces), len(s.detail))
+    fixed = _SECTION.pack(s.file_id, s.state, s.first, s.full, s.bits, s.none, *counts)
     parts = [fixed, s.bitmap.to_bytes(-(-s.bits // 8), "little")]
+    parts += [_RANGE.pack(start, end) for start, end in s.whole]
     for piece in s.pieces:
         parts.append(_PARTIAL.pack(piece.index, piece.until, len(piece.ranges)))
         parts += [_RANGE.pack(start, end) for start, end in piece.ranges]
@@ -124,7 +131,7 @@ def _encode_section(section: Section) -> bytes:
 
 
 def _decode_section(body: memoryview, at: int) -> tuple[Section, int]:
-    file_id, state, first, full, bits, none, n_pieces, n_detail = _SECTION.unpack_from(body, at)
+    file_id, state, first, full, bits, none, n_whole, n_pieces, n_detail = _SECTION.unpack_from(body, at)
     if state not in State._value2member_map_:
         raise FrameError(f"report with unknown state {state}")
     at += _SECTION.size
@@ -132,18 +139,24 @@ def _decode_section(body: memoryview, at: int) -> tuple[Section, int]:
     if bitmap >> bits:
         raise FrameError("report with bits beyond its bitmap")
     at += -(-bits // 8)
+    whole, at = _decode_ranges(body, at, n_whole)
     pieces = []
     for _ in range(n_pieces):
         piece, at = _decode_piece(body, at)
         pieces.append(piece)
     detail = _slice(body, at, n_detail)
-    section = Section(file_id, State(state), first, full, bits, none, bitmap, tuple(pieces), detail)
+    section = Section(file_id, State(state), first, full, bits, none, bitmap, whole, tuple(pieces), detail)
     return section, at + n_detail
 
 
 def _decode_piece(body: memoryview, at: int) -> tuple[Piece, int]:
     index, until, count = _PARTIAL.unpack_from(body, at)
     at += _PARTIAL.size
+    ranges, at = _decode_ranges(body, at, count)
+    return Piece(index, until, ranges), at
+
+
+def _decode_ranges(body: memoryview, at: int, count: int) -> tuple[tuple[tuple[int, int], ...], int]:
     flat = _slice(body, at, count * _RANGE.size)
     ranges = tuple(_RANGE.iter_unpack(flat))
     last = 0
@@ -151,7 +164,7 @@ def _decode_piece(body: memoryview, at: int) -> tuple[Piece, int]:
         if not last <= start < end:
             raise FrameError("report with ranges out of order")
         last = end
-    return Piece(index, until, ranges), at + len(flat)
+    return ranges, at + len(flat)
 
 
 def _slice(body: memoryview, at: int, length: int) -> bytes:

@@ -32,11 +32,12 @@ from linkemu.transfer.frames import (
 )
 from linkemu.transfer.lines import Lines
 from linkemu.transfer.manifest import Manifest, chunk_id_of
-from linkemu.transfer.outgoing import REORDER, Offer, Outgoing
+from linkemu.transfer.offer import Offer
+from linkemu.transfer.outgoing import REORDER, Outgoing
 from linkemu.transfer.pacing import LinkCue
 from linkemu.transfer.poll import Poller
 from linkemu.transfer.report import MANIFEST_INDEX, Report, Section, State
-from linkemu.transfer.settings import Counters, Settings
+from linkemu.transfer.settings import Counters, FileCounters, Settings
 
 _LEAST_AHEAD = 2  # chunks
 
@@ -62,12 +63,13 @@ class Sender:
 
     def offer(
         self, manifest: Manifest, priority: int, acknowledged: Iterable[bytes], request: int, now: float
-    ) -> None:
+    ) -> FileCounters:
         for chunk_id in acknowledged:
             self._stop(self._book.acknowledge(chunk_id))
         offer = self._book.add(manifest, priority)
         offer.request = request or offer.request
         self._poller.hurry(now)
+        return offer.counters
 
     def withdraw(self, file_id: bytes) -> None:
         offer = self._book.get(file_id)
@@ -76,7 +78,7 @@ class Sender:
         self._end_manifest(offer)
         for orphan in self._book.remove(offer):
             self._stop(orphan)
-        for outgoing in offer.under_way.values():
+        for outgoing in offer.moving.values():
             if outgoing.chunk_id in self._book.under_way and outgoing.data is None:
                 outgoing.wanted = False  # the node was asked for the data in the name of this file
                 self._queue(outgoing)
@@ -92,11 +94,11 @@ class Sender:
     def is_open(self, file_id: bytes) -> bool:
         return self._book.get(file_id) is not None
 
-    def supply(self, chunk_id: bytes, data: Buffer) -> None:
+    def supply(self, chunk_id: bytes, data: Buffer, checked: bool) -> None:
         outgoing = self._book.under_way.get(chunk_id)
         if outgoing is None or outgoing.data is not None:
             return
-        if len(data) != outgoing.length or chunk_id_of(data) != chunk_id:
+        if len(data) != outgoing.length or not (checked or chunk_id_of(data) == chunk_id):
             raise IntegrityError(
                 f"chunk {chunk_id.hex()[:16]}: the {len(data)} bytes given are not its content"
             )
@@ -232,10 +234,12 @@ class Sender:
         before = outgoing.once.size
         outgoing.once.add(start, end)
         first = outgoing.once.size - before
-        self._counters.first_sent_bytes += first
-        self._counters.repaired_bytes += end - start - first
-        if outgoing.chunk_id in self._book.acknowledged:
-            self._counters.acknowledged_resent += 1
+        repaired = end - start - first
+        resent = outgoing.chunk_id in self._book.acknowledged
+        for counters in (self._counters, outgoing.counters):
+            counters.first_sent_bytes += first
+            counters.repaired_bytes += repaired
+            counters.acknowledged_resent += resent
 
     def _go_on_blindly(self) -> None:
         """No inventory comes: send what was never acknowledged rather than wait for ever."""
@@ -257,14 +261,16 @@ class Sender:
             self._refused(offer, section)
             return
         self._end_manifest(offer)
-        self._settle_durable(offer, section)
-        pieces = {piece.index: piece for piece in section.pieces}
-        for index, outgoing in list(offer.under_way.items()):
-            if section.first <= index < section.end:
-                outgoing.settle(pieces.get(index), highest)
-                outgoing.awaits = outgoing.awaits and not current
-                self._queue(outgoing)
-        offer.learn(section, current)
+        for chunk_id, durable in offer.differences(section):
+            (self._acknowledge if durable else self._lose)(chunk_id)
+        for chunk_id in offer.learn(section, current):
+            if chunk_id in self._book.under_way:
+                self._book.move(self._book.under_way[chunk_id])
+        for outgoing in offer.settle(section, highest):
+            outgoing.awaits = outgoing.awaits and not current
+            if offer.is_whole(outgoing.chunk_id):
+                self._book.rest(outgoing)
+            self._queue(outgoing)
         if section.state is not State.HELD and not offer.acknowledged_told:
             offer.acknowledged_told = True
             self._emit(FileAcknowledged(offer.file_id))
@@ -299,24 +305,6 @@ class Sender:
             reason = f"read back with SHA-256 {section.detail.hex()}, not {offer.manifest.sha256.hex()}"
         self._emit(FileRefused(offer.file_id, reason))
 
-    def _settle_durable(self, offer: Offer, section: Section) -> None:
-        """Take the durable chunks of a section as acknowledged, and missing ones as not (any more)."""
-        chunks = offer.manifest.chunks
-        full_end = min(section.first + section.full, len(chunks))
-        for index in range(max(section.first, offer.low), full_end):
-            self._acknowledge(chunks[index])
-        if section.first <= offer.low:
-            offer.low = max(offer.low, full_end)
-        flags = f"{section.bitmap:0{section.bits}b}"[::-1] if section.bits else ""
-        for index in range(full_end, min(full_end + section.bits, len(chunks))):
-            if flags[index - full_end] == "1":
-                self._acknowledge(chunks[index])
-            elif chunks[index] in self._book.acknowledged:
-                self._lose(chunks[index])
-        for index in range(full_end + section.bits, min(section.end, offer.high)):
-            if chunks[index] in self._book.acknowledged:
-                self._lose(chunks[index])
-
     def _acknowledge(self, chunk_id: bytes) -> None:
         if chunk_id in self._book.acknowledged:
             return
@@ -325,6 +313,8 @@ class Sender:
         self._emit(ChunkAcknowledged(chunk_id, self._file_ids(chunk_id)))
 
     def _lose(self, chunk_id: bytes) -> None:
+        if chunk_id not in self._book.acknowledged:
+            return
         self._book.lose(chunk_id)
         self._emit(ChunkLost(chunk_id, self._file_ids(chunk_id)))
 

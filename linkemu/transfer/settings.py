@@ -17,6 +17,15 @@ class Settings:
 
 
 @dataclass(slots=True)
+class FileCounters:
+    """What was sent of one file since it was offered. A chunk of several files counts for one of them."""
+
+    first_sent_bytes: int = 0
+    repaired_bytes: int = 0
+    acknowledged_resent: int = 0
+
+
+@dataclass(slots=True)
 class Counters:
     """What went over this Endpoint since it was made. ``*_bytes`` are of file content, without headers."""
 

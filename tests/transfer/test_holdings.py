@@ -162,8 +162,8 @@ def test_progress_of_a_file_with_repeated_chunks() -> None:
     assert not holdings.know(manifest)
     progress = holdings.progress(manifest.file_id)
     assert progress is not None and progress.missing == 2
-    assert progress.bitmap(0, 4) == 0b0101
-    assert (progress.low, progress.high) == (1, 3)
+    assert progress.durable.window(0, 4) == 0b0101
+    assert (progress.durable.low, progress.durable.high) == (1, 3)
     assert holdings.missing(manifest.file_id) == [1, 3]
     assert holdings.stored(y) == []
     assert holdings.stored(x) == [manifest.file_id]

@@ -42,7 +42,7 @@ def test_sections_together_state_all_that_is_held(
     assert progress is not None
     first = 0
     while first < CHUNKS:
-        section = inventory.of_file(progress, first, room)
+        section = inventory.of_file(progress, first, CHUNKS, room)
         assert section is not None and section.end > first, "no progress in an empty frame"
         assert section.encoded_bytes <= room
         pieces = {piece.index: piece for piece in section.pieces}
@@ -62,7 +62,7 @@ def test_sections_together_state_all_that_is_held(
 def test_no_room_gives_no_section(held: dict[int, set[int]], room: int) -> None:
     progress = fill(set(), held).progress(MANIFEST.file_id)
     assert progress is not None
-    section = inventory.of_file(progress, 0, room)
+    section = inventory.of_file(progress, 0, CHUNKS, room)
     assert section is None or (section.encoded_bytes <= room and section.end > 0)
     for other in (
         inventory.of_manifest(MANIFEST.file_id, None, room),

@@ -29,6 +29,8 @@ def test_range_set_is_a_set_of_integers(
     assert all(before[1] < after[0] for before, after in pairwise(pairs)), "not merged"
     assert ranges.covers(*probe) == (set(range(*probe)) <= model)
     assert {n for gap in ranges.gaps(*probe) for n in range(*gap)} == set(range(*probe)) - model
+    assert {n for pair in ranges.within(*probe) for n in range(*pair)} == set(range(*probe)) & model
+    assert ranges.span() == ((min(model), max(model) + 1) if model else None)
 
 
 @given(st.lists(spans, min_size=1), st.integers(1, BOUND))

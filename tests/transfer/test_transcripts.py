@@ -14,7 +14,9 @@ from linkemu.transfer.events import (
     ChunkAcknowledged,
     ChunkLost,
     ChunkReceived,
+    ChunkRepeated,
     ChunkWanted,
+    Event,
     FileAcknowledged,
     FileComplete,
     FileOffered,
@@ -126,7 +128,11 @@ def test_corrupted_frames_count_as_lost(world: World) -> None:
     world.nodes[0].put("a", noise(1_000_000), 0.0)
     world.settle()
     assert world.nodes[1].files["a"] == noise(1_000_000)
-    assert world.nodes[1].endpoint.counters.frames_refused > 0
+    counters = world.nodes[1].endpoint.counters
+    assert counters.frames_refused + counters.chunks_corrupt > 0
+    assert world.nodes[0].endpoint.counters.repaired_bytes <= 0.25 * 1_000_000, (
+        "only spoilt pieces came again"
+    )
     check(world)
 
 
@@ -322,9 +328,9 @@ def test_another_station_goes_on_where_the_first_broke_off() -> None:
 
 def test_an_urgent_file_overtakes(world: World) -> None:
     ground = world.nodes[0]
-    ground.put("bulk", noise(4_000_000, 1), 0.0, priority=0)
+    ground.put("bulk", noise(4_000_000, 1), 0.0, priority=2)
     world.run(until=0.1)
-    urgent = ground.put("urgent", noise(200_000, 2), world.now, priority=2)
+    urgent = ground.put("urgent", noise(200_000, 2), world.now, priority=1)
     world.run(until=10.0, done=lambda: urgent.file_id not in ground.offers)
     three_round_trips_behind_the_queue_s = 3 * (0.010 + 0.020)
     assert world.now < 0.1 + three_round_trips_behind_the_queue_s + 0.016 + 0.01
@@ -592,6 +598,62 @@ def test_a_stored_chunk_that_goes_bad_is_given_back_and_replaced(world: World) -
     assert ground.told(ChunkLost) == [ChunkLost(bad, (manifest.file_id,))]
     assert satellite.files["a"] == content
     assert ground.endpoint.counters.acknowledged_resent == 0
+
+
+def test_a_chunk_that_comes_again_is_told_once(world: World, tapped: Tap) -> None:
+    """By the receiver's own knowledge, whatever the sender counts."""
+    ground, satellite = world.nodes
+    sent = tapped(world, 0)
+    manifest = ground.put("a", noise(200_000), 0.0)
+    world.settle()
+    assert not satellite.told(ChunkRepeated)
+    for _ in range(2):
+        for datagram in sent:
+            if (ranges := payload_ranges(datagram)) and ranges[0] == manifest.chunks[1]:
+                satellite.endpoint.receive(datagram, world.now)
+                satellite.handle(world.now)
+    assert satellite.told(ChunkRepeated) == [ChunkRepeated(manifest.chunks[1])]
+    progress = satellite.holdings.progress(manifest.file_id)
+    assert progress is not None and progress.repeated_chunks == 1
+    assert progress.received_bytes == 200_000 + 2 * 65_536
+
+
+def test_what_is_sent_is_counted_for_each_file() -> None:
+    world = join(Node(), Node(), loss=0.05)
+    ground = world.nodes[0]
+    counters = []
+    for name, size in (("a", 700_000), ("b", 1_500_000)):
+        manifest = ground.put(name, noise(size, size), 0.0)
+        counters.append(ground.endpoint.offer(manifest, 0, (), 0.0))
+    world.settle()
+    first, second = counters
+    assert (first.first_sent_bytes, second.first_sent_bytes) == (700_000, 1_500_000)
+    total = ground.endpoint.counters
+    assert 0 < first.repaired_bytes + second.repaired_bytes == total.repaired_bytes
+    assert first.acknowledged_resent == second.acknowledged_resent == 0
+
+
+def test_content_that_was_checked_is_not_checked_again() -> None:
+    """The caller answers for it: what is false then is found by the receiver."""
+
+    class Idle(Node):
+        def _answer(self, event: Event, now: float) -> None:
+            if not isinstance(event, ChunkWanted):
+                super()._answer(event, now)
+
+    world = join(Idle(), Node())
+    ground, satellite = world.nodes
+    manifest = ground.put("a", noise(10_000), 0.0)
+    [chunk_id] = manifest.chunks
+    world.run(until=0.05)
+    with pytest.raises(IntegrityError):
+        ground.endpoint.supply(chunk_id, noise(10_000, 1), world.now)
+    with pytest.raises(IntegrityError):
+        ground.endpoint.supply(chunk_id, noise(9_999), world.now, checked=True)
+    ground.endpoint.supply(chunk_id, noise(10_000, 1), world.now, checked=True)
+    world.run(until=0.1)
+    assert not satellite.chunks
+    assert satellite.endpoint.counters.chunks_corrupt > 0
 
 
 def test_old_lives_of_the_peer_are_not_heard(world: World) -> None:

@@ -111,15 +111,16 @@ async def _context(node: NodeFile, settings: Settings) -> AsyncIterator[Context]
     """The Context of a process; says on the bus that the node is up, and at the end that it has stopped."""
     try:
         settings.root.mkdir(parents=True, exist_ok=True)
+        lines = (settings.root / "trace.jsonl").open("ab", buffering=0)
     except OSError as error:
         raise refusal(settings.root, error) from error
-    clock = MappedClock()
-    terminal = UdpTerminal(node, clock)
-    ledger = Ledger(settings.ledger)
-    lost = _status(node, "lost")
-    will = mqtt.Will(lost.topic(settings.scenario), lost.payload())
-    bus = mqtt.connect(settings.broker, f"linkemu-{settings.scenario}-{node.name}", will)
-    with (settings.root / "trace.jsonl").open("ab", buffering=0) as trace:
+    with lines as trace:
+        clock = MappedClock()
+        terminal = UdpTerminal(node, clock)
+        ledger = Ledger(settings.ledger)
+        lost = _status(node, "lost")
+        will = mqtt.Will(lost.topic(settings.scenario), lost.payload())
+        bus = mqtt.connect(settings.broker, f"linkemu-{settings.scenario}-{node.name}", will)
         context = Context(
             name=node.name,
             role=node.role,

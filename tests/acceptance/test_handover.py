@@ -28,7 +28,7 @@ FIRST, SECOND = "calar-alto", "oberpfaffenhofen"
 class Account:
     """Bytes of chunks that have arrived in orbit, and what of them a station has handed over once more."""
 
-    missing: dict[bytes, bytearray] = field(default_factory=dict)  # 1 where a byte of a chunk has not come
+    missing: dict[bytes, bytearray] = field(default_factory=dict)  # 1: has not come; empty: all has
     sent: dict[str, int] = field(default_factory=lambda: {FIRST: 0, SECOND: 0})
     needless: dict[str, int] = field(default_factory=lambda: {FIRST: 0, SECOND: 0})
     held: int = 0
@@ -48,7 +48,10 @@ class Account:
     def arrived(self, frame: frames.Data) -> None:
         left, span = self._left(frame), self._span(frame)
         self.held += left[span].count(1)
-        left[span] = bytes(len(frame.payload))
+        if left:
+            left[span] = bytes(len(frame.payload))
+            if not any(left):
+                self.missing[frame.chunk_id] = bytearray()
 
     def _left(self, frame: frames.Data) -> bytearray:
         return self.missing.setdefault(frame.chunk_id, bytearray(b"\1" * frame.chunk_bytes))

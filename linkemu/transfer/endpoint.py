@@ -216,11 +216,9 @@ class Endpoint:
     def _data(self, now: float) -> list[bytes]:
         """Data for the room that there is."""
         leaving: list[bytes] = []
-        while self._serialiser.has_room(now):
-            frame = self._sender.next_data(self._cue.frame_bytes)
-            if frame is None:
-                break
-            self._serialiser.add(len(frame))
+        sender, serialiser, frame_bytes = self._sender, self._serialiser, self._cue.frame_bytes
+        while serialiser.has_room(now) and (frame := sender.next_data(frame_bytes)) is not None:
+            serialiser.add(len(frame))
             leaving.append(frame)
         if leaving and not self._sender.has_data():
             self._sender.ran_dry(now)

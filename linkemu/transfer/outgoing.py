@@ -53,12 +53,17 @@ class Outgoing:
         held_until = reach[1] if reach else 0
         flight = []
         covered = held.copy()
+        run_start = run_end = 0  # frames in a row
         for record in self.flight:
             sequence, start, end = record
             if (sequence <= overtaken and end <= until) or (end <= held_until and held.covers(start, end)):
                 continue
             flight.append(record)
-            covered.add(start, end)
+            if start != run_end:
+                covered.add(run_start, run_end)
+                run_start = start
+            run_end = end
+        covered.add(run_start, run_end)
         beyond = [(max(start, until), end) for start, end in self.unsent if end > until]
         self.flight = flight
         self.unsent = RangeSet([*covered.gaps(0, until), *beyond])

@@ -1,7 +1,7 @@
 """``kill -9`` of each process in mid-transfer, up and down: it ends, whole, and nothing is sent again.
 
 The judge of the last is not the sender: at each kill the station's journal is read for what stands there as
-acknowledged, and the traces of the receivers must name none of it as come again afterwards.
+acknowledged, and the traces of the receivers must not tell that any of it came afterwards.
 ``LINKEMU_KILLS`` says how often each process is killed (``make soak``: 20).
 """
 
@@ -22,17 +22,20 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ground_station.spool import Spool
+from ground_station import custody
+from linkemu.journal import Journal
 from linkemu.runtime.disk import AioDisk
 from linkemu.runtime.records import Records
 from linkemu.runtime.session import Options, Session
 from linkemu.scenario import Scenario
+from linkemu.transfer.manifest import Manifest
 from tests.acceptance.sessions import demo, put, until, until_transfer
 
 pytestmark = pytest.mark.acceptance
 
 KILLS = int(os.environ.get("LINKEMU_KILLS", "2"))
 KILLS_A_RUN = 2  # one on the way up, one on the way down
+CAME = ("stored", "landed", "again")  # events of a chunk that came, wanted or not
 IN_FLIGHT_NS = 100_000_000  # what had left before the kill may come until then
 CONTENT = random.Random(1).randbytes(48 * 2**20)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -47,49 +50,57 @@ def _slow_both_ways(payload: Path) -> Scenario:
     return dataclasses.replace(whole, stations=(dataclasses.replace(station, terminal=terminal),))
 
 
+Place = tuple[str, str]  # a node, and the chunk that it holds, by the prefix that traces use
+
+
 @dataclass
 class Judge:
     """Knows what was acknowledged at each kill, and finds it in the traces if it came again."""
 
     directory: Path
-    kills: list[tuple[int, set[str]]] = field(default_factory=list)
+    kills: list[tuple[int, set[Place]]] = field(default_factory=list)
 
     async def note(self) -> None:
         """Right after a kill."""
         aside = self.directory / f"aside-{len(self.kills)}"
         spool = self.directory / "state" / "koganei" / "spool"
-        (aside / "spool").mkdir(parents=True)
+        aside.mkdir()
         for path in (spool / "journal", *spool.glob("*.manifest")):
-            shutil.copy(path, aside / "spool")
+            shutil.copy(path, aside)
         time_map = Records(self.directory / "emulator").time_map()
         assert time_map is not None
         now_ns = time_map.scenario_ns(time.monotonic_ns())
         self.kills.append((now_ns, await _acknowledged(aside)))
 
-    def sent_again(self) -> list[str]:
-        """Chunks that came again after a kill before which their acknowledgement stood in the journal."""
-        again = [
+    def sent_again(self) -> list[Place]:
+        """Chunks that came to a node after a kill before which the journal called them held there."""
+        came = [
             event
             for node in ("iss", "koganei")
             for line in (self.directory / "state" / node / "trace.jsonl").read_text().splitlines()
-            if (event := json.loads(line))["what"] == "again"
+            if (event := json.loads(line))["what"] in CAME
         ]
         return [
-            f"{event['chunk']} at {event['who']}"
+            place
             for at_ns, acknowledged in self.kills
-            for event in again
-            if event["t"] > at_ns + IN_FLIGHT_NS and event["chunk"] in acknowledged
+            for event in came
+            if event["t"] > at_ns + IN_FLIGHT_NS and (place := (event["who"], event["chunk"])) in acknowledged
         ]
 
 
-async def _acknowledged(root: Path) -> set[str]:
-    """Chunks, by the prefix that traces use, that the copy of a station's spool calls held."""
-    spool = await Spool.open(AioDisk(), root)
-    found = set[str]()
-    for entry in spool.ledger:
-        manifest = spool.manifest(entry)
-        if manifest is not None:
-            found |= {manifest.chunks[index].hex()[:16] for index in entry.held}
+async def _acknowledged(spool: Path) -> set[Place]:
+    """What the copy of a station's journal calls held: of a put in orbit, of a get here."""
+    journal = await Journal.open(AioDisk(), spool / "journal")
+    ledger = custody.Ledger()
+    for record in journal.records:
+        ledger.apply(custody.decode(record))
+    found = set[Place]()
+    for entry in ledger:
+        holder = entry.satellite if entry.action == "put" else "koganei"
+        path = spool / f"{entry.id}.manifest"
+        if path.exists():
+            chunks = Manifest.decode(path.read_bytes()).chunks
+            found |= {(holder, chunks[index].hex()[:16]) for index in entry.held}
     return found
 
 
@@ -141,6 +152,7 @@ async def _up_and_down(victim: str, payload: Path, directory: Path, seed: int) -
     for state in session.outcome.transfers:
         assert (state.state, state.sha256, state.resent_chunks) == ("verified", DIGEST, 0)
         assert state.done_bytes == len(CONTENT)
+    assert any(acknowledged for _, acknowledged in judge.kills), "there was nothing to send again"
     assert judge.sent_again() == []
 
 

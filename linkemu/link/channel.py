@@ -212,9 +212,13 @@ class Channel:
             datagram, arrived_ns = self._queue[0]
             head = self._schedule_head()
             if head is None or head[0] > arrived_ns + self._hold_ns:
-                if arrived_ns + self._hold_ns > now_ns:
+                dropped_ns = arrived_ns + self._hold_ns
+                if dropped_ns > now_ns:
                     return
                 self.counters.expired += 1
+                self._sent = max(
+                    self._sent, self.capacity.position(dropped_ns)
+                )  # it stood in the way until then
             else:
                 start_ns, end_ns, self_end = head
                 if end_ns > now_ns:

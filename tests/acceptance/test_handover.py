@@ -29,6 +29,7 @@ class Account:
     """Bytes of chunks that have arrived in orbit, and what of them a station has handed over once more."""
 
     missing: dict[bytes, bytearray] = field(default_factory=dict)  # 1: has not come; empty: all has
+    count: dict[bytes, int] = field(default_factory=dict)  # of the bytes that have come
     sent: dict[str, int] = field(default_factory=lambda: {FIRST: 0, SECOND: 0})
     needless: dict[str, int] = field(default_factory=lambda: {FIRST: 0, SECOND: 0})
     held: int = 0
@@ -39,7 +40,9 @@ class Account:
     def handed_over(self, station: str, frame: frames.Data, now_ns: int) -> None:
         if station == SECOND and self.held_at_handover is None:
             self.held_at_handover = self.held
-            self.begun_at_handover = sum(0 < left.count(1) < len(left) for left in self.missing.values())
+            self.begun_at_handover = sum(
+                0 < self.count[chunk] < len(left) for chunk, left in self.missing.items()
+            )
         left = self._left(frame)
         self.sent[station] += len(frame.payload)
         self.needless[station] += len(frame.payload) - left[self._span(frame)].count(1)
@@ -47,14 +50,19 @@ class Account:
 
     def arrived(self, frame: frames.Data) -> None:
         left, span = self._left(frame), self._span(frame)
-        self.held += left[span].count(1)
-        if left:
+        new = left[span].count(1)
+        if new:
             left[span] = bytes(len(frame.payload))
-            if not any(left):
-                self.missing[frame.chunk_id] = bytearray()
+        self.held += new
+        self.count[frame.chunk_id] += new
+        if self.count[frame.chunk_id] == frame.chunk_bytes:
+            self.missing[frame.chunk_id] = bytearray()
 
     def _left(self, frame: frames.Data) -> bytearray:
-        return self.missing.setdefault(frame.chunk_id, bytearray(b"\1" * frame.chunk_bytes))
+        if frame.chunk_id not in self.missing:
+            self.missing[frame.chunk_id] = bytearray(b"\1" * frame.chunk_bytes)
+            self.count[frame.chunk_id] = 0
+        return self.missing[frame.chunk_id]
 
     def _span(self, frame: frames.Data) -> slice:
         return slice(frame.offset, frame.offset + len(frame.payload))

@@ -94,19 +94,13 @@ def _addresses(place: Path, marker: Marker) -> dict[socket.SocketKind, list[Addr
 
 
 def _held(addresses: dict[socket.SocketKind, list[Address]]) -> list[Address]:
-    """Those that somebody still holds."""
+    """Those at which somebody listens, by proc(5): trying to bind them would get into somebody's way."""
     held = []
     for kind, each in addresses.items():
-        for address in each:
-            with socket.socket(socket.AF_INET, kind) as probe:
-                if (
-                    kind is socket.SOCK_STREAM
-                ):  # what only waits for its last packets (TIME_WAIT) is no holder
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(address)
-                except OSError:
-                    held.append(address)
+        table = Path("/proc/net/tcp" if kind is socket.SOCK_STREAM else "/proc/net/udp")
+        rows = [line.split() for line in table.read_text().splitlines()[1:]]
+        listening = {row[1] for row in rows if kind is socket.SOCK_DGRAM or row[3] == "0A"}
+        held += [address for address in each if f"0100007F:{address[1]:04X}" in listening]
     return held
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from linkemu.optics import atmosphere, budget, fading, modem, turbulence
+from linkemu.optics import atmosphere, beam, fading, sensitivity, turbulence
 
 Cases = Callable[[str], Any]
 
@@ -53,21 +53,21 @@ def test_airmass(case: Cases) -> None:
 def test_diffraction_limited_divergence(case: Cases) -> None:
     one = case("NTANOS-DIVERGENCE")
     waist = one.inputs["D_t_m"] / 2.0
-    half = budget.waist_m(1.0, one.inputs["lambda_m"]) / waist  # waist times divergence is lambda / pi
+    half = beam.waist_m(1.0, one.inputs["lambda_m"]) / waist  # waist times divergence is lambda / pi
     one.holds("theta_half", half * 1e6)
     one.holds("theta_full", 2e6 * half)
 
 
 def test_pointing(case: Cases) -> None:
     one, inputs = case("FARID-NTANOS-GAMMA2"), case("FARID-NTANOS-GAMMA2").inputs
-    divergence = budget.waist_m(1.0, inputs["lambda_m"]) / (inputs["D_t_m"] / 2.0)
+    divergence = beam.waist_m(1.0, inputs["lambda_m"]) / (inputs["D_t_m"] / 2.0)
     range_m = np.array([inputs["z_m"]])
-    beam = budget.beam_radius_m(range_m, divergence, inputs["lambda_m"])
+    radius = beam.beam_radius_m(range_m, divergence, inputs["lambda_m"])
     jitter = inputs["sigma_axis_rad"] * range_m
     one.exactness = 1e-3  # the case leaves the waist out of the beam's radius
-    one.holds("gamma2", float(budget.pointing_gamma2(beam, inputs["D_r_m"], jitter)[0]))
+    one.holds("gamma2", float(beam.pointing_gamma2(radius, inputs["D_r_m"], jitter)[0]))
     one.exactness = 2e-3  # the case has Farid's erf(v)^2, we the exact bucket
-    one.holds("A0", float(budget.collected(beam, inputs["D_r_m"])[0]))
+    one.holds("A0", float(beam.collected(radius, inputs["D_r_m"])[0]))
     one.exactness = 1e-4
     one.holds("beta_p_Ntanos", divergence**2 / (4.0 * inputs["sigma_axis_rad"] ** 2))
 
@@ -105,7 +105,7 @@ def test_uplink_and_downlink_to_geostationary_orbit(case: Cases) -> None:
     one.exactness = 5e-3  # the book has 0.42 for our 0.423
     one.holds("r0", 100.0 * float(turbulence.fried_m(wavelength, elevation, m)[0]))
     path = np.array([inputs["H_m"]]) * turbulence.slant(elevation)
-    one.holds("W_GEO", float(budget.beam_radius_m(path, wavelength / (np.pi * waist), wavelength)[0]))
+    one.holds("W_GEO", float(beam.beam_radius_m(path, wavelength / (np.pi * waist), wavelength)[0]))
     downlink = turbulence.scintillation(turbulence.rytov(wavelength, elevation, m))
     weak = turbulence.rytov(wavelength, elevation, m)
     two = case("AP12-WE2-downlink")
@@ -132,11 +132,11 @@ def test_aperture_averaging(case: Cases) -> None:
 def test_photons_per_bit(case: Cases) -> None:
     one, inputs = case("SENS-PHOTONS-10G"), case("SENS-PHOTONS-10G").inputs
     power_W = 10.0 ** (inputs["P_req_dBm"] / 10.0 - 3.0)
-    one.holds("photons_per_bit", modem.photons_per_bit(power_W, inputs["R_bps"], inputs["lambda_m"]))
+    one.holds("photons_per_bit", sensitivity.photons_per_bit(power_W, inputs["R_bps"], inputs["lambda_m"]))
     two, inputs = case("SENS-COH-OOK-1G"), case("SENS-COH-OOK-1G").inputs
     for name, level in (("ppb_coh", "P_coh_dBm"), ("ppb_nc", "P_nc_dBm")):
         power_W = 10.0 ** (inputs[level] / 10.0 - 3.0)
-        two.holds(name, modem.photons_per_bit(power_W, inputs["R_bps"], inputs["lambda_m"]))
+        two.holds(name, sensitivity.photons_per_bit(power_W, inputs["R_bps"], inputs["lambda_m"]))
 
 
 def test_fade_depth_and_fade_statistics(case: Cases) -> None:

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from linkemu.machine import Direction
-from linkemu.scenario import model, presets, shape
+from linkemu.scenario import model, presets, shape, terminal_shape
 from linkemu.scenario.complaints import Problem
 
 _PHOTON_JOULE_METRE = 6.62607015e-34 * 299792458.0  # h c, exact in SI (CODATA 2018)
@@ -42,12 +42,13 @@ def scenario(file: shape.ScenarioFile, path: Path, text: str) -> model.Scenario:
     terminals = {row.id: terminal(row) for row in file.terminal}
     named = {row.terminal for row in file.station} | {row.terminal for row in file.satellite}
     for name in named - terminals.keys():
-        terminals[name] = terminal(shape.TerminalTable.model_validate(presets.terminals()[name]))
+        terminals[name] = terminal(terminal_shape.TerminalTable.model_validate(presets.terminals()[name]))
     stations = tuple(_station(row, terminals[row.terminal]) for row in file.station)
     satellites = tuple(
         model.Satellite(row.id, row.name, row.norad, terminals[row.terminal]) for row in file.satellite
     )
-    fastest = max(mode.rate_bps for name in named for mode in terminals[name].modes)
+    rates = [mode.rate_bps for name in named for mode in terminals[name].modes]
+    fastest = max([*rates, *(terminals[name].radio_bps for name in named)])
     return model.Scenario(
         name=file.name or _name_from(path),
         path=path,
@@ -79,7 +80,7 @@ def _name_from(path: Path) -> str:
     return re.sub("[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:63] or "scenario"
 
 
-def terminal(row: shape.TerminalTable) -> model.Terminal:
+def terminal(row: terminal_shape.TerminalTable) -> model.Terminal:
     """A terminal with its modes sorted, fastest first."""
     modes = [_mode(mode, row.wavelength) for mode in row.modes]
     return model.Terminal(
@@ -98,14 +99,28 @@ def terminal(row: shape.TerminalTable) -> model.Terminal:
         hold_s=row.hold,
         sun_exclusion_rad=row.sun_exclusion,
         source=row.source,
+        bias_rad=row.bias,
+        truncation=row.truncation,
+        front=model.Front(
+            row.coupling, row.ao_bandwidth, row.ao_pitch, row.detection, row.field_of_view, row.filter
+        ),
+        modem=_modem(row.modem),
+        radio_bps=row.radio,
     )
 
 
-def _mode(row: shape.ModeTable, wavelength_m: float) -> model.Mode:
+def _modem(row: terminal_shape.ModemTable) -> model.Modem:
+    steps_dB = (row.margin, row.step_up, row.step_down)
+    times_s = (row.dwell, row.report, row.filter, row.silence, row.interleaver)
+    return model.Modem(row.adaptation, *steps_dB, *times_s)
+
+
+def _mode(row: terminal_shape.ModeTable, wavelength_m: float) -> model.Mode:
     """Photons per bit n become n (h c / wavelength) rate watts."""
     if row.sensitivity > 0.0:
-        return model.Mode(row.rate, row.sensitivity)
-    return model.Mode(row.rate, -row.sensitivity * row.rate * _PHOTON_JOULE_METRE / wavelength_m)
+        return model.Mode(row.rate, row.sensitivity, row.slope, row.name)
+    power_W = -row.sensitivity * row.rate * _PHOTON_JOULE_METRE / wavelength_m
+    return model.Mode(row.rate, power_W, row.slope, row.name)
 
 
 def _station(row: shape.StationTable, terminal: model.Terminal) -> model.Station:

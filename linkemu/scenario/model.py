@@ -26,15 +26,48 @@ class ClockSettings:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A way to receive: the rate, and the mean power at the aperture that it needs."""
+    """A way to receive: the rate, and the mean power at the detector or fibre that it needs."""
 
     rate_bps: int
     sensitivity_W: float
+    slope_dB: float = 0.3  # of the codeword error curve
+    name: str = ""  # modulation and code, for people
+
+
+@dataclass(frozen=True, slots=True)
+class Modem:
+    """How a receiving terminal's modes are chosen; with "adaptive" it reports what it measures."""
+
+    adaptation: Literal["fixed", "variable", "adaptive"] = "variable"
+    margin_dB: float = 3.0
+    step_up_dB: float = 1.0
+    step_down_dB: float = 0.5
+    dwell_s: float = 1.0
+    report_s: float = 0.1
+    filter_s: float = 0.5
+    silence_s: float = 1.0
+    interleaver_s: float = 0.0  # codewords average linear power over it, and come so much later
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What lies between a telescope and its receiver, and what else shines in."""
+
+    coupling: Literal["detector", "fibre", "tip-tilt", "adaptive"] = "detector"
+    ao_bandwidth_Hz: float = 100.0  # of adaptive optics, closed loop
+    ao_pitch_m: float = 0.05  # between its actuators, as seen in the pupil
+    detection: Literal["direct", "coherent"] = "direct"
+    field_of_view_rad: float = 1e-4  # full angle
+    filter_m: float = 1e-9  # width of the filter in wavelength
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """An optical terminal. ``modes`` are used to receive, fastest first; the peer's are used to transmit."""
+    """An optical terminal. ``modes`` are used to receive, fastest first; the peer's are used to transmit.
+
+    Without modes it receives no data by light; with ``radio_bps`` it gets them by radio, which knows no
+    clouds.
+    """
 
     id: str
     wavelength_m: float  # of the transmitter
@@ -51,6 +84,11 @@ class Terminal:
     hold_s: float  # darkness that the tracking survives before it counts as loss of lock
     sun_exclusion_rad: float
     source: str  # where the figures come from
+    bias_rad: float = 0.0  # static pointing error of the transmitted beam, radial
+    truncation: float = 0.0  # aperture radius over the beam's there; 0: the edge clips nothing
+    front: Front = Front()
+    modem: Modem = Modem()
+    radio_bps: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from linkemu.scenario import build, presets, shape
+from linkemu.scenario import build, presets, shape, terminal_shape
 
 LABELS = {"id", "source", "sources"}
 
@@ -14,7 +14,7 @@ def test_every_figure_of_a_terminal_has_its_source(name: str) -> None:
     row = presets.terminals()[name]
     assert row["sources"].keys() == row.keys() - LABELS
     assert all(row["sources"].values())
-    terminal = build.terminal(shape.TerminalTable.model_validate(row))
+    terminal = build.terminal(terminal_shape.TerminalTable.model_validate(row))
     rates = [mode.rate_bps for mode in terminal.modes]
     assert rates == sorted(rates, reverse=True)
 

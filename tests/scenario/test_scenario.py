@@ -252,7 +252,11 @@ def test_says_where_and_what(old: str, new: str, where: str, said: str, place: P
         (WORK + 'action = "get"\nname = "a"\nat = "75 s"', "transfer[0].at", "end at 75 s"),
         (WORK + 'action = "put"\nfile = "no.tif"', "transfer[0].file", "relative to the scenario"),
         ('[[terminal]]\nid = "t"\npreset = "iluma-t"', "terminal[0].preset", 'did you mean "illuma-t"?'),
-        ('[[terminal]]\nid = "t"\npreset = "illuma-t"\nmodes = []', "terminal[0].modes", "at least one"),
+        (
+            '[[terminal]]\nid = "t"\npreset = "illuma-t"\ncoupling = "glass"',
+            "terminal[0].coupling",
+            "detector",
+        ),
         (
             '[[terminal]]\nid = "t"\npreset = "illuma-t"\nmodes = [{ rate = "1 Gb/s", sensitivity = 3 }]',
             "terminal[0].modes[0].rate",

@@ -99,18 +99,6 @@ def pointing_gamma2(beam_m: Array, aperture_m: float, jitter_m: Array) -> Array:
     return gamma2
 
 
-def mean_pointing(beam_m: Array, aperture_m: float, jitter_m: Array, bias_m: Array | float = 0.0) -> Array:
-    """Mean collected power over that of a still, centred beam: exact for the Rician radial error.
-
-    The mean of exp(-2 r^2 / W_eq^2) over two normal axes with a common offset; without bias it is
-    gamma^2 / (gamma^2 + 1) (Farid and Hranilovic 2007, eq. 11). Quantiles need sampling.
-    """
-    square = equivalent2_m2(beam_m, aperture_m)
-    wide = 1.0 + 4.0 * jitter_m**2 / square
-    mean: Array = np.exp(-2.0 * np.asarray(bias_m) ** 2 / (square * wide)) / wide
-    return mean
-
-
 def spread_m(beam_m: Array, waist: float, fried_m: Array) -> Array:
     """Long-term radius of an uplink beam in turbulence, wander included (A&P chapter 12).
 

@@ -1,10 +1,10 @@
 """The link budget of one direction, line by line: from the transmitter's power to the mean power received.
 
-Each line has its source. Lines marked ``fast`` are the means of processes (pointing jitter) that a forecast
-draws sample by sample: ``steady_dBm`` leaves them out, ``power_dBm`` has them. Scintillation has mean 1 and
-is no line. Wander of the uplink counts once: in the long-term spread, or, when its deviation is given, with
-the jitter, over the short-term spread. What happens to the power afterwards is modem's and sensitivity's.
-All arrays are (n,) over the geometry's samples; elevations are geometric, seen from the ground end.
+Each line has its source. Pointing jitter and fibre coupling enter as their means, so a process of mean 1 can
+be put on top; scintillation has mean 1 and is no line. Wander of the uplink counts once: in the long-term
+spread, or, when its deviation is given, with the jitter over the short-term spread. What happens to the
+power afterwards is modem's and sensitivity's. All arrays are (n,) over the geometry's samples; elevations
+are geometric, seen from the ground end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkemu.machine import Direction
-from linkemu.optics import atmosphere, beam, coupling, turbulence
+from linkemu.optics import atmosphere, beam, coupling, pointing, turbulence, wander
 from linkemu.optics.beam import dB
 from linkemu.optics.coupling import CorrectedFibre, Coupling, Detector
 
@@ -76,7 +76,6 @@ class Line:
     name: str
     gain_dB: Array
     source: str
-    fast: bool = False  # the mean of something that a forecast draws in time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,13 +89,6 @@ class Budget:
     def power_dBm(self) -> Array:
         """Mean received power behind optics and coupling, shape (n,)."""
         total: Array = self.transmitted_dBm + np.sum([line.gain_dB for line in self.lines], axis=0)
-        return total
-
-    @property
-    def steady_dBm(self) -> Array:
-        """The same without the fast lines: what a forecast multiplies by its drawn processes."""
-        slow = [line.gain_dB for line in self.lines if not line.fast]
-        total: Array = self.transmitted_dBm + np.sum(slow, axis=0)
         return total
 
     def gain_dB(self, name: str) -> Array:
@@ -119,7 +111,7 @@ def budget(
     """The budget over a pass.
 
     ``wander_rad`` (n,) is the wander of an uplink per axis: given, the beam has its short-term radius and the
-    wander is a fast line with the jitter; not given, the long-term radius has it. A downlink has none.
+    wander counts with the jitter; not given, the long-term radius has it. A downlink has none.
     ``slew_radps`` (n,) is the rate at which the line of sight turns; it hurries the adaptive optics.
     """
     slew = np.zeros_like(range_m) if slew_radps is None else slew_radps
@@ -131,7 +123,8 @@ def budget(
     if direction is Direction.UP:
         spread_m = beam.spread_m(vacuum_m, beam.waist_m(transmitter.divergence_rad, wavelength), fried_m)
         if wander_rad is not None:
-            spread_m = short_term_m(spread_m, vacuum_m, wander_rad * range_m)
+            wander_m2 = np.minimum(2.0 * (wander_rad * range_m) ** 2, spread_m**2 - vacuum_m**2)
+            spread_m = wander.short_term_m(spread_m, wander_m2)
             jitter_rad = np.hypot(jitter_rad, wander_rad)
     lines = (
         *_sending(transmitter, len(range_m)),
@@ -143,12 +136,6 @@ def budget(
         *_coupling(direction, receiver, air, wavelength, elevation_rad, slew, fried_m),
     )
     return Budget(float(dB(transmitter.power_W * 1e3)), lines)
-
-
-def short_term_m(long_term_m: Array, vacuum_m: Array, wander_m: Array) -> Array:
-    """Short-term radius: the square less the wander's 2 sigma^2 (A&P eq. 12.49), at least vacuum's."""
-    radius: Array = np.sqrt(np.maximum(long_term_m**2 - 2.0 * wander_m**2, vacuum_m**2))
-    return radius
 
 
 def _sending(transmitter: Transmitter, count: int) -> list[Line]:
@@ -163,14 +150,13 @@ def _pointing(
     transmitter: Transmitter, receiver: Receiver, range_m: Array, beam_m: Array, jitter_rad: Array
 ) -> list[Line]:
     """Bias first, then what jitter costs more; together they are the exact mean."""
-    still = np.zeros_like(range_m)
-    bias_m = transmitter.bias_rad * range_m
-    bias = beam.mean_pointing(beam_m, receiver.aperture_m, still, bias_m)
-    both = beam.mean_pointing(beam_m, receiver.aperture_m, jitter_rad * range_m, bias_m)
+    width_rad = np.sqrt(beam.equivalent2_m2(beam_m, receiver.aperture_m)) / range_m
+    bias = pointing.mean(width_rad, 0.0, transmitter.bias_rad)
+    both = pointing.mean(width_rad, jitter_rad, transmitter.bias_rad)
     source = "Farid & Hranilovic 2007 eqs 9-11"
     return [
-        Line("pointing bias", dB(bias), source, fast=True),
-        Line("pointing jitter, mean", dB(both / bias), source, fast=True),
+        Line("pointing bias", dB(bias), source),
+        Line("pointing jitter, mean", dB(both / bias), source),
     ]
 
 

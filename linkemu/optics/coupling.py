@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from linkemu.optics import profile as profiles
 from linkemu.optics import turbulence
 
 Array = NDArray[np.float64]
@@ -52,29 +53,17 @@ class CorrectedFibre:
 Coupling = Detector | Fibre | TiltedFibre | CorrectedFibre
 
 
-def wind_mps(height_m: Array, ground_mps: float = 5.0) -> Array:
-    """Wind over height above ground (Bufton's profile, as in Andrews and Phillips 2005 eq. 12.2)."""
-    wind: Array = ground_mps + 30.0 * np.exp(-(((height_m - 9400.0) / 4800.0) ** 2))
-    return wind
-
-
 def greenwood_Hz(
     wavelength_m: float,
     elevation_rad: Array,
     slew_radps: Array,
-    profile: turbulence.Profile,
+    profile: profiles.Profile,
     altitude_m: float,
 ) -> Array:
-    """How fast the wave front changes, shape (n,): (0.102 k^2 sec int Cn2 v^(5/3) dh)^(3/5) (Greenwood 1977).
-
-    v is the wind plus the line of sight's own sweep, its slew times the slant distance.
-    """
-    height_m = np.linspace(0.0, 20_000.0, 801) + 12.5
-    slant = turbulence.slant(elevation_rad)[:, None]
-    speed = wind_mps(height_m) + slew_radps[:, None] * height_m * slant
-    strength = profile.strength(height_m, altitude_m) * 25.0
-    k = 2.0 * np.pi / wavelength_m
-    frequency: Array = (0.102 * k**2 * slant[:, 0] * np.sum(strength * speed ** (5 / 3), axis=1)) ** (3 / 5)
+    """How fast the wave front changes, (n,): (0.102 k^2 sec int Cn2 v^(5/3))^(3/5) (Greenwood 1977)."""
+    strength = turbulence.moments(profile, altitude_m).zero * turbulence.slant(elevation_rad)
+    drift = profiles.drift_mps(profile, altitude_m, elevation_rad, slew_radps)
+    frequency: Array = (0.102 * turbulence.wavenumber(wavelength_m) ** 2 * strength) ** (3 / 5) * drift
     return frequency
 
 
@@ -92,16 +81,26 @@ def residual_rad2(kind: Coupling, aperture_m: float, fried_m: Array, greenwood: 
     return variance
 
 
+def core(kind: Coupling, aperture_m: float, fried_m: Array, greenwood: Array | float = 0.0) -> Array:
+    """Share of the light that is left coherent, exp(-s^2) (Marechal)."""
+    share: Array = np.exp(-residual_rad2(kind, aperture_m, fried_m, greenwood))
+    return share
+
+
+def halo(aperture_m: float, fried_m: Array) -> Array:
+    """Share of the scattered light that the fibre still takes: one speckle of so many."""
+    share: Array = 1.0 / (1.0 + (aperture_m / fried_m) ** 2)
+    return share
+
+
 def efficiency(kind: Coupling, aperture_m: float, fried_m: Array, greenwood: Array | float = 0.0) -> Array:
     """Mean fraction that is coupled, shape of ``fried_m``; at most BEST into a fibre.
 
-    A coherent core of exp(-s^2) of the light, and of the rest the halo's share 1 / (1 + (D/r0)^2) (Parenti
-    and Sasiela, JOSA A 11:288, 1994): without correction only the halo is left, with a perfect one only the
-    core.
+    The core, and the halo's share of the rest (Parenti and Sasiela, JOSA A 11:288, 1994): without correction
+    only the halo is left, with a perfect one only the core.
     """
     if isinstance(kind, Detector):
         return np.ones_like(fried_m)
-    core = np.exp(-residual_rad2(kind, aperture_m, fried_m, greenwood))
-    halo = 1.0 / (1.0 + (aperture_m / fried_m) ** 2)
-    part: Array = BEST * (core + (1.0 - core) * halo)
+    steady = core(kind, aperture_m, fried_m, greenwood)
+    part: Array = BEST * (steady + (1.0 - steady) * halo(aperture_m, fried_m))
     return part

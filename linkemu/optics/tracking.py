@@ -65,7 +65,7 @@ Acquire = Callable[[float | None], Steps]
 def lengths_s(luck: Array, mean_s: Array, shape: float) -> Array:
     """Gamma distributed times of this mean for uniform draws, any shape of arrays.
 
-    Published times are of whole acquisitions: at most 100 s in the SDA's OCT standard 3.2, 12 s the fastest of
+    Published times are of whole acquisitions: at most 100 s in the SDA OCT standard 3.2, 12 s the fastest of
     Starlink's, 60 s the default of COSMICA; the physics notes (section B7) take a mean of 20 s and shape 2.
     """
     length: Array = np.asarray(mean_s) * gammaincinv(shape, luck) / shape

@@ -21,6 +21,7 @@ from linkemu.scenario.model import (
     Terminal,
     Transfer,
     TransferSettings,
+    Turbulence,
     Weather,
 )
 
@@ -40,6 +41,7 @@ __all__ = [
     "Terminal",
     "Transfer",
     "TransferSettings",
+    "Turbulence",
     "Weather",
     "load",
     "loads",

@@ -68,10 +68,22 @@ def scenario(file: shape.ScenarioFile, path: Path, text: str) -> model.Scenario:
             file.queue.size or max(2**20, round(fastest * _QUEUE_S / 8)), file.queue.hold
         ),
         acquisition=model.Acquisition(
-            file.acquisition.shape, file.acquisition.reacquire, file.acquisition.short_loss
+            file.acquisition.shape,
+            file.acquisition.reacquire,
+            file.acquisition.short_loss,
+            file.acquisition.coarse,
+            file.acquisition.fine,
+            file.acquisition.spin_up,
         ),
         weather=model.Weather(file.weather.cloud_cover, file.weather.correlation),
         text=text,
+        turbulence=model.Turbulence(
+            file.turbulence.model,
+            file.turbulence.wind,
+            file.turbulence.ground,
+            file.turbulence.wander,
+            file.turbulence.precompensation,
+        ),
     )
 
 
@@ -106,6 +118,7 @@ def terminal(row: terminal_shape.TerminalTable) -> model.Terminal:
         ),
         modem=_modem(row.modem),
         radio_bps=row.radio,
+        jitter_bandwidth_Hz=row.jitter_bandwidth,
     )
 
 

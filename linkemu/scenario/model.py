@@ -89,6 +89,7 @@ class Terminal:
     front: Front = Front()
     modem: Modem = Modem()
     radio_bps: int = 0
+    jitter_bandwidth_Hz: float = 20.0  # of the residual pointing error
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,9 @@ class Acquisition:
     shape: float  # of the gamma distribution whose mean is the terminal's acquisition_mean_s
     reacquire_s: float  # after a loss of lock shorter than ``short_loss_s``
     short_loss_s: float
+    coarse_s: float = 2.0  # of it, at its end, on the wide sensor
+    fine_s: float = 1.0  # and last of all in the field of the fast mirror
+    spin_up_s: float = 1.0  # in which a mount on the ground reaches its full rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,17 @@ class Weather:
 
     cover: float
     correlation_s: float  # time scale of the Matern-3/2 field
+
+
+@dataclass(frozen=True, slots=True)
+class Turbulence:
+    """The turbulence over every station: its profile, and what is done about the wander of uplinks."""
+
+    model: Literal["hufnagel-valley", "slc"] = "hufnagel-valley"
+    wind_mps: float = 21.0  # rms wind aloft
+    ground: float = 1.7e-14  # Cn2 at the ground by day, m^(-2/3); Hufnagel-Valley only
+    wander: Literal["andrews", "belmonte"] = "andrews"
+    precompensation: bool = False  # uplinks are steered by the tilt of the downlink
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,3 +224,4 @@ class Scenario:
     acquisition: Acquisition
     weather: Weather
     text: str
+    turbulence: Turbulence = Turbulence()

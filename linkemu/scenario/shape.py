@@ -30,6 +30,7 @@ from linkemu.scenario.quantities import (
     Start,
     Table,
     Time,
+    Wind,
     wrong,
 )
 from linkemu.scenario.terminal_shape import TerminalTable
@@ -129,6 +130,17 @@ class AcquisitionTable(Table):
     shape: float = Field(default=2.0, ge=0.5, le=100.0)
     reacquire: Time = 2.0
     short_loss: Time = 30.0
+    coarse: Time = 2.0
+    fine: Time = 1.0
+    spin_up: Span = 1.0
+
+
+class TurbulenceTable(Table):
+    model: Literal["hufnagel-valley", "slc"] = "hufnagel-valley"
+    wind: Wind = 21.0
+    ground: float = Field(default=1.7e-14, ge=1e-17, le=1e-11)
+    wander: Literal["andrews", "belmonte"] = "andrews"
+    precompensation: bool = False
 
 
 class WeatherTable(Table):
@@ -156,3 +168,4 @@ class ScenarioFile(Table):
     queue: QueueTable = QueueTable()
     acquisition: AcquisitionTable = AcquisitionTable()
     weather: WeatherTable = WeatherTable()
+    turbulence: TurbulenceTable = TurbulenceTable()

@@ -62,6 +62,7 @@ class TerminalTable(Table):
     obscuration: Obscuration = 0.0
     divergence: Divergence
     jitter: Jitter
+    jitter_bandwidth: Frequency = 20.0
     transmit_loss: Loss
     receive_loss: Loss
     bias: Jitter = 0.0

@@ -199,7 +199,7 @@ WORK = '[[transfer]]\nstation = "koganei"\nsatellite = "iss"\n'
         ('preset = "nict-koganei"', "", "station[0].latitude", "is missing, expected an angle such as"),
         ("nict-koganei", "nict-koganey", "station[0].preset", 'did you mean "nict-koganei"?'),
         ("ogs-illuma", "ogs-iluma", "station[0].terminal", 'did you mean "ogs-illuma"?'),
-        ("illuma-t", "xyz", "satellite[0].terminal", "known: illuma-t, ogs-illuma"),
+        ("illuma-t", "xyz", "satellite[0].terminal", "known: ascend, cubelct, illuma-t"),
         ("iss", "ISS", "satellite[0].id", "short id of small letters"),
         ('"iss"', '"koganei"', "satellite[0].id", "is already the id of"),
         ("norad = 25544", "", "satellite[0]", "expected either name ="),

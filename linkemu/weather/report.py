@@ -45,10 +45,10 @@ class Deck:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The weather at one instant. ``visibility_m`` None: not reported; a deck that is None: no cloud."""
+    """The weather at one instant. ``visibility_m`` None: not reported; one deck None: no cloud in it."""
 
     time_s: float  # since ORIGIN
-    decks: tuple[Deck | None, Deck | None, Deck | None, Deck | None] = (None, None, None, None)
+    decks: tuple[Deck | None, ...] | None = (None,) * DECKS  # by number; None as a whole: not reported
     visibility_m: float | None = CLEAR_VISIBILITY_m
     lowest_visibility_m: float | None = None  # in the worst direction
     rain_mmph: float = 0.0
@@ -84,7 +84,8 @@ class History:
             raise ValueError("a history needs a report")
         self.reports = tuple(sorted(reports, key=lambda one: one.time_s))
         self.time_s: Array = np.array([one.time_s for one in self.reports])
-        table = np.array([_filled(self.reports, deck) for deck in range(DECKS)], dtype=np.float64)
+        skies = _skies(self.reports)
+        table = np.array([_filled(skies, deck) for deck in range(DECKS)], dtype=np.float64)
         self._cover, self._base, self._top = table[..., 0], table[..., 1], table[..., 2]
         self._genus = table[..., 3].astype(np.int64)
         self._air = _air(self.reports)
@@ -152,18 +153,34 @@ class Decks:
     share: Array
 
 
-def _filled(reports: Sequence[Report], deck: int) -> list[tuple[float, float, float, int]]:
-    """Cover, base, top and genus of each report; an empty deck borrows its neighbour's place, at no cover."""
-    known = np.array([place for place, one in enumerate(reports) if one.decks[deck] is not None])
+_Sky = tuple[Deck | None, ...]
+
+
+def _skies(reports: Sequence[Report]) -> list[_Sky]:
+    """The decks of each report; where one doesn't tell, those of the report before."""
+    told = [one.decks for one in reports if one.decks is not None]
+    if not told:
+        raise ValueError("no report tells the sky")
+    last = told[0]
+    skies = []
+    for one in reports:
+        last = last if one.decks is None else one.decks
+        skies.append(last)
+    return skies
+
+
+def _filled(skies: Sequence[_Sky], deck: int) -> list[tuple[float, float, float, int]]:
+    """Cover, base, top and genus of each sky; an empty deck borrows its neighbour's place, at no cover."""
+    known = np.array([place for place, one in enumerate(skies) if one[deck] is not None])
     if len(known) == 0:
-        return [(0.0, 0.0, 0.0, int(Genus.CUMULUS))] * len(reports)
-    every = np.arange(len(reports))
+        return [(0.0, 0.0, 0.0, int(Genus.CUMULUS))] * len(skies)
+    every = np.arange(len(skies))
     right = np.minimum(np.searchsorted(known, every), len(known) - 1)
     left = np.maximum(right - 1, 0)
     nearest = np.where(np.abs(known[left] - every) <= np.abs(known[right] - every), known[left], known[right])
     rows = []
-    for own, near in zip(reports, nearest.tolist(), strict=True):
-        here, there = own.decks[deck], reports[near].decks[deck]
+    for own, near in zip(skies, nearest.tolist(), strict=True):
+        here, there = own[deck], skies[near][deck]
         assert there is not None
         rows.append((here.cover if here else 0.0, there.base_m, there.top_m, int(there.genus)))
     return rows

@@ -30,6 +30,7 @@ BANDS = 24
 STEP = 1.0 / 24.0  # of the line processes, in correlation lengths
 _BURN_IN = 24.0  # correlation lengths in which the filter forgets its start: exp(-24) 24^2 / 2 = 1e-8
 _BLOCK = 96  # samples: starts are aligned, so that neighbouring questions get the same answers
+_LONGEST = 2000.0  # correlation lengths worked at once
 _SHIFT = 1 << 40  # between the noises of two bands, and half of it before index 0
 _GOLDEN_rad = math.pi * (3.0 - math.sqrt(5.0))
 
@@ -49,6 +50,10 @@ class Field:
         """The field at points (k,) of the plane, along the wind and across it, in correlation lengths."""
         if len(along) == 0:
             return np.zeros(0)
+        if len(along) > 1 and np.ptp(along) > _LONGEST:  # halves need less memory than the whole
+            half = len(along) // 2
+            parts = (self.values(along[part], across[part]) for part in (slice(half), slice(half, None)))
+            return np.concatenate(list(parts))
         taps, feedback, stretch = _filter()
         place = np.outer(_directions()[:, 0], along) + np.outer(_directions()[:, 1], across)
         place *= stretch

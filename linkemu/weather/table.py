@@ -1,4 +1,4 @@
-"""Hourly tables to a History: which form a file has, its first rows tell. TMY3 serves every year asked for."""
+"""Hourly tables to a History: its first rows tell which form a file has. TMY3 serves any year."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class Table:
         years = range((start - timedelta(days=1)).year, (end + timedelta(days=1)).year + 1)
         lived = [each for year in years for one in self.reports for each in _moved(one, year)]
         first_s, last_s = seconds(start) - _MARGIN_s, seconds(end) + _MARGIN_s
-        return History([one for one in lived if first_s <= one.time_s <= last_s])
+        near = [one for one in lived if first_s <= one.time_s <= last_s]
+        return History(near if any(one.decks is not None for one in near) else lived)
 
 
 def read(text: str, where: str, ground_m: float | None = None) -> Table:

@@ -70,11 +70,14 @@ def _hour(moment: datetime, values: dict[str, str], code: str | None, ground_m: 
     total = number(values["total"], at, "total cover", 0.0, 10.0)
     ceiling_m = number(values["ceiling"], at, "ceiling", 0.0, 99_999.0)
     visibility_m = number(values["visibility"], at, "visibility", 0.0, 400_000.0)
-    number = None if code is None else number(code, at, "present weather", 0.0, 99.0)
+    present = None if code is None else number(code, at, "present weather", 0.0, 99.0)
     decks = None if opaque is None or total is None else _decks(opaque / 10, total / 10, ceiling_m, ground_m)
-    rain, snow = codes.precipitation_mmph(round(number)) if number is not None else (0.0, 0.0)
+    rain, snow = codes.precipitation_mmph(round(present)) if present is not None else (0.0, 0.0)
     foggy = (
-        number is not None and codes.fog(round(number)) and visibility_m is not None and visibility_m < _FOG_m
+        number is not None
+        and codes.fog(round(present))
+        and visibility_m is not None
+        and visibility_m < _FOG_m
     )
     notes = [] if decks is not None else ["an hour without cloud cover: the one before stands"]
     notes += [] if visibility_m is not None else ["an hour without visibility: the one before stands"]

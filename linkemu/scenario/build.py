@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from linkemu.machine import Direction
-from linkemu.scenario import model, presets, shape, terminal_shape
+from linkemu.scenario import model, presets, shape, terminal_shape, weather_shape
 from linkemu.scenario.complaints import Problem
 
 _PHOTON_JOULE_METRE = 6.62607015e-34 * 299792458.0  # h c, exact in SI (CODATA 2018)
@@ -43,7 +43,9 @@ def scenario(file: shape.ScenarioFile, path: Path, text: str) -> model.Scenario:
     named = {row.terminal for row in file.station} | {row.terminal for row in file.satellite}
     for name in named - terminals.keys():
         terminals[name] = terminal(terminal_shape.TerminalTable.model_validate(presets.terminals()[name]))
-    stations = tuple(_station(row, terminals[row.terminal]) for row in file.station)
+    stations = tuple(
+        _station(row, terminals[row.terminal], row.weather or file.weather) for row in file.station
+    )
     satellites = tuple(
         model.Satellite(row.id, row.name, row.norad, terminals[row.terminal]) for row in file.satellite
     )
@@ -136,7 +138,9 @@ def _mode(row: terminal_shape.ModeTable, wavelength_m: float) -> model.Mode:
     return model.Mode(row.rate, power_W, row.slope, row.name)
 
 
-def _station(row: shape.StationTable, terminal: model.Terminal) -> model.Station:
+def _station(
+    row: shape.StationTable, terminal: model.Terminal, weather: weather_shape.WeatherTable
+) -> model.Station:
     return model.Station(
         id=row.id,
         latitude_deg=row.latitude,
@@ -146,6 +150,25 @@ def _station(row: shape.StationTable, terminal: model.Terminal) -> model.Station
         sun_exclusion_deg=row.sun_exclusion,
         terminal=terminal,
         http=row.http,
+        sky=_sky(weather),
+    )
+
+
+def _sky(row: weather_shape.WeatherTable) -> model.Sky:
+    paths = {"metar": row.metar, "taf": row.taf, "table": row.table}
+    source = next((name for name, path in paths.items() if path is not None), "state")
+    return model.Sky(
+        source=source,  # type: ignore[arg-type]
+        path=paths.get(source),
+        elevation_m=row.elevation,
+        cover=row.cloud_cover,
+        genus=row.genus,
+        base_m=row.base,
+        cirrus=row.cirrus,
+        visibility_m=row.visibility,
+        rain_mmph=row.rain,
+        snow_mmph=row.snow,
+        wind_from_rad=row.wind_from,
     )
 
 

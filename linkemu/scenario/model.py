@@ -6,6 +6,7 @@ are in degrees, all others in radians; times are seconds since the scenario's st
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -103,6 +104,26 @@ class Satellite:
 
 
 @dataclass(frozen=True, slots=True)
+class Sky:
+    """The weather over a station: a fixed state, or reports in the file ``path``, by what ``source`` says.
+
+    With reports only ``elevation_m`` and ``wind_from_rad`` count besides.
+    """
+
+    source: Literal["state", "metar", "taf", "table"] = "state"
+    path: Path | None = None
+    elevation_m: float | None = None  # of the place that reports, above sea level; None: the table tells it
+    cover: float = 0.0  # of water cloud
+    genus: str = "stratocumulus"  # of it
+    base_m: float | None = None  # of it above sea level, None: usual for its genus above the station
+    cirrus: float = 0.0  # cover of ice cloud, which dims
+    visibility_m: float = 23_000.0
+    rain_mmph: float = 0.0
+    snow_mmph: float = 0.0  # as water
+    wind_from_rad: float = math.radians(270.0)  # along which all clouds drift
+
+
+@dataclass(frozen=True, slots=True)
 class Station:
     """An optical ground station; ``http`` is where its door listens (port 0: any free one)."""
 
@@ -114,6 +135,7 @@ class Station:
     sun_exclusion_deg: float
     terminal: Terminal
     http: tuple[str, int] | None
+    sky: Sky = Sky()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from linkemu.scenario.quantities import (
     wrong,
 )
 from linkemu.scenario.terminal_shape import TerminalTable
+from linkemu.scenario.weather_shape import WeatherTable
 
 
 class ClockTable(Table):
@@ -70,6 +71,7 @@ class StationTable(Table):
     sun_exclusion: ExclusionDegrees = 10.0
     terminal: Identifier
     http: Address = None
+    weather: WeatherTable | None = None
     source: str = "the scenario"
     confidence: Literal["surveyed", "published", "recalled"] = "published"
 
@@ -141,11 +143,6 @@ class TurbulenceTable(Table):
     ground: float = Field(default=1.7e-14, ge=1e-17, le=1e-11)
     wander: Literal["andrews", "belmonte"] = "andrews"
     precompensation: bool = False
-
-
-class WeatherTable(Table):
-    cloud_cover: float = Field(default=0.0, ge=0.0, le=1.0)
-    correlation: Span = 1200.0
 
 
 class ScenarioFile(Table):

@@ -18,6 +18,7 @@ UNKNOWN_MIDDLE = 0.1
 UNKNOWN_HIGH = 0.2
 
 FOG_DEPTH_m = 250.0  # PHYSICS notes B1: 0.2 to 0.3 km
+FOG_m = 1000.0  # visibility below which mist is fog
 _FOG_VISIBILITY_m = 500.0  # of fog whose visibility is missing
 _BARE_VV_m = 60.0  # how far up one sees where "VV///" doesn't say
 _SEEN_m = {

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from linkemu.errors import InputError
 from linkemu.weather import codes
 from linkemu.weather.cells import Row, find, needed, number
-from linkemu.weather.decode import FOG_DEPTH_m
+from linkemu.weather.decode import FOG_DEPTH_m, FOG_m
 from linkemu.weather.genera import Genus, LOW_m, low, middle
 from linkemu.weather.report import Deck, Report, seconds
 
@@ -21,7 +21,6 @@ COLUMNS = {
 }
 _WEATHER = "PresWth"
 _UNLIMITED_m = 70_000.0  # 77777 unlimited and 88888 cirrus in the ceiling (table 1-4)
-_FOG_m = 1000.0  # visibility below which a fog code means fog
 
 
 def read(rows: Sequence[Row], where: str, ground_m: float | None) -> tuple[float, list[Report]]:
@@ -74,10 +73,10 @@ def _hour(moment: datetime, values: dict[str, str], code: str | None, ground_m: 
     decks = None if opaque is None or total is None else _decks(opaque / 10, total / 10, ceiling_m, ground_m)
     rain, snow = codes.precipitation_mmph(round(present)) if present is not None else (0.0, 0.0)
     foggy = (
-        number is not None
+        present is not None
         and codes.fog(round(present))
         and visibility_m is not None
-        and visibility_m < _FOG_m
+        and visibility_m < FOG_m
     )
     notes = [] if decks is not None else ["an hour without cloud cover: the one before stands"]
     notes += [] if visibility_m is not None else ["an hour without visibility: the one before stands"]

@@ -32,6 +32,41 @@ def mask(text: str) -> float:
     return _within("--mask", text, -5.0, 89.9, "an elevation in degrees")
 
 
+def elevation(text: str) -> float:
+    return _within("--elevation", text, 1.0, 90.0, "an elevation in degrees")
+
+
+def orbit(text: str) -> float:
+    """Metres, from a quantity such as "530 km"."""
+    value = units.length_m(text, "--orbit")
+    if not 1e5 <= value <= 4e8:
+        raise InputError("--orbit", f"{text!r} is no height of an orbit, expected 100 km to 400000 km")
+    return value
+
+
+def visibility(text: str) -> float:
+    """Metres, from a quantity such as "23 km"."""
+    value = units.length_m(text, "--visibility")
+    if not 50.0 <= value <= 2e5:
+        raise InputError("--visibility", f"{text!r} is out of range, expected 50 m to 200 km")
+    return value
+
+
+def depth(text: str) -> float:
+    return _within("--cirrus", text, 0.0, 20.0, "an optical depth")
+
+
+def rain(text: str) -> float:
+    return _within("--rain", text, 0.0, 300.0, "millimetres in an hour")
+
+
+def probability(text: str) -> float:
+    value = _within("--outage", text, 0.0, 0.5, "a probability")
+    if value < 2e-4:
+        raise InputError("--outage", f"{text} is out of range, expected a probability of 0.0002 or more")
+    return value
+
+
 def hours(text: str) -> float:
     value = _within("--hours", text, 0.0, LONGEST_SEARCH_H, "a number of hours")
     if value == 0.0:

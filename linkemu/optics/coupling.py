@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkemu.optics import profile as profiles
-from linkemu.optics import turbulence
+from linkemu.optics import speckle, turbulence
 
 Array = NDArray[np.float64]
 
@@ -104,3 +104,14 @@ def efficiency(kind: Coupling, aperture_m: float, fried_m: Array, greenwood: Arr
     steady = core(kind, aperture_m, fried_m, greenwood)
     part: Array = BEST * (steady + (1.0 - steady) * halo(aperture_m, fried_m))
     return part
+
+
+def coherent(kind: Coupling, aperture_m: float, fried_m: Array, greenwood: Array | float = 0.0) -> Array:
+    """Steady share of the coupled power, which speckle doesn't touch: 1 for a detector."""
+    if isinstance(kind, Detector):
+        return np.ones_like(fried_m)
+    if isinstance(kind, Fibre):
+        steady = speckle.uncorrected(aperture_m, fried_m)
+    else:
+        steady = core(kind, aperture_m, fried_m, greenwood)
+    return speckle.coherence(steady, halo(aperture_m, fried_m))

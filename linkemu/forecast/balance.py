@@ -1,0 +1,187 @@
+"""A link's budget to the end: lines, received power, background, every mode's margin, and the fades beside
+them.
+
+Joins scenario terminals to optics/ at given places in the sky, one or a pass of them. No time: what fades
+here is a depth that is exceeded with a probability. Arrays are (n,) over the places.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linkemu.forecast import terminals
+from linkemu.machine import Direction
+from linkemu.optics import background, beam, coupling, margin, modem, profile, sensitivity, turbulence, wander
+from linkemu.optics.background import Sky
+from linkemu.optics.budget import Air, Budget, Form, budget
+from linkemu.scenario.model import Terminal
+
+Array = NDArray[np.float64]
+
+EARTH_m = 6_378_137.0  # equatorial radius, WGS84
+_GM = 3.986004418e14  # m^3/s^2, same
+_TURN_radps = 7.292115e-5  # of the Earth, same
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where the satellite stands, seen from the ground, and how the line of sight turns; all (n,)."""
+
+    elevation_rad: Array
+    range_m: Array
+    slew_radps: Array
+
+
+def circular(elevation_rad: Array, orbit_m: float, altitude_m: float) -> Places:
+    """Places on a pass through the zenith of a circular orbit, over a spherical Earth.
+
+    Slant range by Liang et al. 2022 eq. 4; the line of sight turns as over the equator, eastbound.
+    """
+    ground_m, orbit_radius_m = EARTH_m + altitude_m, EARTH_m + orbit_m
+    ratio = orbit_radius_m / ground_m
+    range_m = ground_m * (np.sqrt(ratio**2 - np.cos(elevation_rad) ** 2) - np.sin(elevation_rad))
+    speed = np.sqrt(_GM / orbit_radius_m) - _TURN_radps * orbit_radius_m
+    across = speed * np.sqrt(1.0 - (np.cos(elevation_rad) / ratio) ** 2)  # of the line of sight
+    return Places(elevation_rad, range_m, np.abs(across) / range_m)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Margin:
+    """One mode of the receiving terminal against the power that it gets."""
+
+    name: str
+    rate_bps: int
+    sensitivity_dBm: float
+    photons_per_bit: float  # at the sender's wavelength
+    background_dB: float
+    spare_dB: Array  # mean power over sensitivity and background; fades come off it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Balance:
+    """One direction: ``steps`` are the modes chosen, -1 where none closes."""
+
+    budget: Budget
+    index: Array  # of scintillation, behind the aperture
+    fade_dB: Array  # below the mean, exceeded with the probability asked for
+    background_W: float
+    margins: tuple[Margin, ...]  # in the order of the terminal's modes
+    steps: modem.Steps
+
+    @property
+    def rate_bps(self) -> NDArray[np.int64]:
+        """Of the mode chosen, 0 where none closes."""
+        table = np.array([*(each.rate_bps for each in self.margins), 0], dtype=np.int64)
+        return table[self.steps]
+
+
+def balance(
+    direction: Direction,
+    sender: Terminal,
+    receiver: Terminal,
+    places: Places,
+    air: Air,
+    sky: Sky,
+    outage: float,
+    *,
+    form: Form = Form.BUCKET,
+) -> Balance:
+    """The budget of a direction at some places, each chosen for itself (no hysteresis between them)."""
+    lines = budget(
+        direction,
+        terminals.transmitter(sender),
+        terminals.receiver(receiver),
+        air,
+        places.range_m,
+        places.elevation_rad,
+        slew_radps=places.slew_radps,
+        wander_rad=_wander_rad(direction, sender, places, air),
+        form=form,
+    )
+    causes = _causes(direction, sender, receiver, places, air)
+    shining_W = _background_W(sender, receiver, sky)
+    margins = tuple(
+        _margin(sender, receiver, place, lines.power_dBm, shining_W) for place in range(len(receiver.modes))
+    )
+    return Balance(
+        lines,
+        np.array([cause.index for cause in causes]),
+        np.array([margin.fade_dB(cause, outage) for cause in causes]),
+        shining_W,
+        margins,
+        _steps(receiver, lines.power_dBm, margins),
+    )
+
+
+def _margin(sender: Terminal, receiver: Terminal, place: int, power_dBm: Array, shining_W: float) -> Margin:
+    mode, wavelength = receiver.modes[place], sender.wavelength_m
+    level_dBm = terminals.modes(receiver)[place].sensitivity_dBm
+    photons = sensitivity.photons_per_bit(mode.sensitivity_W, mode.rate_bps, wavelength)
+    cost_dB = float(
+        sensitivity.background_dB(
+            shining_W, mode.sensitivity_W, mode.rate_bps, wavelength, terminals.detection(receiver)
+        )
+    )
+    spare_dB = power_dBm - level_dBm - cost_dB
+    return Margin(mode.name, mode.rate_bps, level_dBm, photons, cost_dB, spare_dB)
+
+
+def _steps(receiver: Terminal, power_dBm: Array, margins: tuple[Margin, ...]) -> modem.Steps:
+    shifted = [modem.Mode(each.rate_bps, each.sensitivity_dBm + each.background_dB) for each in margins]
+    control = terminals.control(receiver)
+    return np.concatenate(
+        [modem.choose(power_dBm[k : k + 1], shifted, control) for k in range(len(power_dBm))]
+    )
+
+
+def _background_W(sender: Terminal, receiver: Terminal, sky: Sky) -> float:
+    """What reaches the detector behind the receiver's optics."""
+    front = receiver.front
+    light = background.radiance(sky, sender.wavelength_m)
+    whole = background.power_W(front.field_of_view_rad, receiver.aperture_m, front.filter_m * 1e6, light)
+    clear = 1.0 - (receiver.obscuration_m / receiver.aperture_m) ** 2
+    return float(whole * clear * 10.0 ** (-receiver.receive_loss_dB / 10.0))
+
+
+def _wander_rad(direction: Direction, sender: Terminal, places: Places, air: Air) -> Array | None:
+    """Per axis, of an uplink that isn't steered by the downlink's tilt."""
+    if direction is Direction.DOWN:
+        return None
+    waist = beam.waist_m(sender.divergence_rad, sender.wavelength_m)
+    variance = wander.variance_rad2(air.profile, air.altitude_m, places.elevation_rad, places.range_m, waist)
+    return np.asarray(np.sqrt(variance / 2.0))
+
+
+def _causes(
+    direction: Direction, sender: Terminal, receiver: Terminal, places: Places, air: Air
+) -> list[margin.Fading]:
+    wavelength, elevation = sender.wavelength_m, places.elevation_rad
+    moments = profile.moments(air.profile, air.altitude_m)
+    rytov = turbulence.rytov(wavelength, elevation, moments)
+    index, coherent = turbulence.scintillation(rytov), np.ones_like(elevation)
+    radius = beam.beam_radius_m(places.range_m, sender.divergence_rad, wavelength)
+    jitter_rad = np.full_like(elevation, sender.jitter_rad)
+    if direction is Direction.DOWN:
+        index = index * turbulence.averaging(receiver.aperture_m, wavelength, elevation, moments.height_m)
+        coherent = _coherent(wavelength, receiver, places, air)
+    wandering = _wander_rad(direction, sender, places, air)
+    if wandering is not None:
+        jitter_rad = np.hypot(jitter_rad, wandering)
+    width = np.sqrt(beam.equivalent2_m2(radius, receiver.aperture_m)) / places.range_m
+    columns = zip(index, rytov, width, jitter_rad, coherent, strict=True)
+    return [
+        margin.Fading(float(i), float(r), float(w), float(j), sender.bias_rad, float(c))
+        for i, r, w, j, c in columns
+    ]
+
+
+def _coherent(wavelength_m: float, receiver: Terminal, places: Places, air: Air) -> Array:
+    """Steady share of what a fibre on the ground takes, 1 for a detector."""
+    elevation = places.elevation_rad
+    fried = turbulence.fried_m(wavelength_m, elevation, profile.moments(air.profile, air.altitude_m))
+    speed = coupling.greenwood_Hz(wavelength_m, elevation, places.slew_radps, air.profile, air.altitude_m)
+    kind = terminals.receiver(receiver).coupling
+    return coupling.coherent(kind, receiver.aperture_m, fried, speed)

@@ -20,6 +20,12 @@ def coherence(core: Array, halo: Array) -> Array:
     return share
 
 
+def uncorrected(aperture_m: float, fried_m: Array) -> Array:
+    """Core of a wave front that nobody corrects: exp(-1.03 (D/r0)^(5/3)) (Noll, JOSA 66:207, 1976)."""
+    share: Array = np.exp(-1.03 * (aperture_m / fried_m) ** (5 / 3))
+    return share
+
+
 def index(coherent: Array) -> Array:
     """Variance of power of mean 1: 1 - coherent^2 (Goodman 2007, eq. 3-32), 1 for pure speckle."""
     variance: Array = 1.0 - coherent**2

@@ -78,8 +78,7 @@ def show_lines(result: Result) -> None:
         table.add_column(heading, justify=side, no_wrap=True)  # type: ignore[arg-type]
     up, down = (result.sides[direction] for direction in (Direction.UP, Direction.DOWN))
     table.add_row("transmitted", *(f"{each.budget.transmitted_dBm:.2f} dBm" for each in (up, down)), "")
-    sources = {line.name: line.source for side in (up, down) for line in side.budget.lines}
-    for name, source in sources.items():
+    for name, source in _sources(up, down).items():
         table.add_row(name, *(_cell(side, name) for side in (up, down)), source)
     table.add_section()
     table.add_row("received", *(f"[bold]{s.budget.power_dBm[0]:.2f} dBm" for s in (up, down)), "mean")
@@ -87,13 +86,30 @@ def show_lines(result: Result) -> None:
         "scintillation index", *(f"{s.index[0]:.3f}" for s in (up, down)), "A&P ch. 9, ITU-R P.1622"
     )
     fades = f"{result.outage:g} of time; scintillation, pointing and coupling sampled"
-    table.add_row("fades", *(f"{-s.fade_dB[0]:.2f} dB" for s in (up, down)), fades)
+    table.add_row("fades", *(_dB(-s.fade_dB[0]) for s in (up, down)), fades)
     table.add_row("background", *(_background(s) for s in (up, down)), "ITU-R P.1621-2 eq. 1, Table 1")
     console = output.console()
     console.print(table)
     console.print(_modes(result))
     for line in _remarks(result):
         console.print(line)
+
+
+def _sources(up: Balance, down: Balance) -> dict[str, str]:
+    """Name and source of every line of either direction, in the order of the light's way."""
+    names = [line.name for line in up.budget.lines]
+    before = 0
+    for line in down.budget.lines:
+        if line.name not in names:
+            names.insert(before, line.name)
+        before = names.index(line.name) + 1
+    sources = {line.name: line.source for side in (up, down) for line in side.budget.lines}
+    return {name: sources[name] for name in names}
+
+
+def _dB(value: float, sign: str = "-") -> str:
+    """Two digits, no negative zero; a "+" as ``sign`` shows it for gains too."""
+    return f"{round(value, 2) + 0.0:{sign}.2f} dB"
 
 
 def _modes(result: Result) -> Table:
@@ -109,9 +125,9 @@ def _modes(result: Result) -> Table:
                 format_rate(each.rate_bps),
                 f"{each.sensitivity_dBm:.2f} dBm",
                 f"{each.photons_per_bit:.1f}",
-                f"{0.0 - each.background_dB:.2f} dB",
-                f"{each.spare_dB[0]:+.2f} dB",
-                f"{each.spare_dB[0] - side.fade_dB[0]:+.2f} dB",
+                _dB(-each.background_dB),
+                _dB(each.spare_dB[0], "+"),
+                _dB(each.spare_dB[0] - side.fade_dB[0], "+"),
                 "chosen" if side.steps[0] == place else "",
             )
     return table
@@ -141,10 +157,10 @@ def _pass_cells(side: Balance, k: int) -> tuple[str, ...]:
     spare = side.margins[side.steps[k]].spare_dB[k] if rate else math.nan
     return (
         f"{side.budget.power_dBm[k]:.2f} dBm",
-        f"{air:.2f} dB",
-        f"{gains['pointing bias'] + gains['pointing jitter, mean']:.2f} dB",
-        f"{-side.fade_dB[k]:.2f} dB",
-        f"{spare:+.2f} dB" if rate else "",
+        _dB(air),
+        _dB(gains["pointing bias"] + gains["pointing jitter, mean"]),
+        _dB(-side.fade_dB[k]),
+        _dB(spare, "+") if rate else "",
         format_rate(rate) if rate else "none",
     )
 
@@ -159,7 +175,7 @@ def _headline(result: Result) -> str:
 
 def _cell(side: Balance, name: str) -> str:
     gains = {line.name: float(line.gain_dB[0]) for line in side.budget.lines}
-    return f"{gains[name] + 0.0:+.2f} dB" if name in gains else ""
+    return _dB(gains[name], "+") if name in gains else ""
 
 
 def _background(side: Balance) -> str:

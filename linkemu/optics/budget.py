@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkemu.machine import Direction
-from linkemu.optics import atmosphere, beam, coupling, pointing, turbulence, wander
+from linkemu.optics import atmosphere, beam, coupling, pointing, turbulence
 from linkemu.optics.beam import dB
 from linkemu.optics.coupling import CorrectedFibre, Coupling, Detector
 
@@ -111,8 +111,10 @@ def budget(
     """The budget over a pass.
 
     ``wander_rad`` (n,) is the wander of an uplink per axis: given, the beam has its short-term radius and the
-    wander counts with the jitter; not given, the long-term radius has it. A downlink has none.
-    ``slew_radps`` (n,) is the rate at which the line of sight turns; it hurries the adaptive optics.
+    wander counts with the jitter; not given, the long-term radius has it. The mean power is the same, as mean
+    square radii add (Fante, Proc. IEEE 63:1669, 1975), so wander takes no more than the spread has. A
+    downlink has none. ``slew_radps`` (n,) is the rate at which the line of sight turns; it hurries the
+    adaptive optics.
     """
     slew = np.zeros_like(range_m) if slew_radps is None else slew_radps
     wavelength = transmitter.wavelength_m
@@ -123,9 +125,9 @@ def budget(
     if direction is Direction.UP:
         spread_m = beam.spread_m(vacuum_m, beam.waist_m(transmitter.divergence_rad, wavelength), fried_m)
         if wander_rad is not None:
-            wander_m2 = np.minimum(2.0 * (wander_rad * range_m) ** 2, spread_m**2 - vacuum_m**2)
-            spread_m = wander.short_term_m(spread_m, wander_m2)
-            jitter_rad = np.hypot(jitter_rad, wander_rad)
+            drift_m2 = np.minimum((wander_rad * range_m) ** 2, (spread_m**2 - vacuum_m**2) / 4.0)
+            spread_m = np.sqrt(spread_m**2 - 4.0 * drift_m2)
+            jitter_rad = np.hypot(jitter_rad, np.sqrt(drift_m2) / range_m)
     lines = (
         *_sending(transmitter, len(range_m)),
         *_pointing(transmitter, receiver, range_m, spread_m, jitter_rad),

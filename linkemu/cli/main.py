@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from linkemu import __version__
+from linkemu.cli.availability import availability
 from linkemu.cli.budget import budget
 from linkemu.cli.demo import demo
 from linkemu.cli.door import Door
@@ -31,7 +32,7 @@ app = typer.Typer(
     help="A laser link to orbit on a laptop.",
     epilog="Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted. LINKEMU_DEBUG=1 shows tracebacks.",
 )
-for command in (demo, run, passes, forecast, budget, put, get, ls, status):
+for command in (demo, run, passes, forecast, budget, put, get, ls, status, availability):
     app.command()(command)
 
 

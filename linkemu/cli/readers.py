@@ -74,6 +74,29 @@ def hours(text: str) -> float:
     return value
 
 
+def cover(text: str) -> float:
+    return _within("--cover", text, 0.0, 1.0, "a share")
+
+
+def margin(text: str) -> float:
+    return _within("--margin", text, 0.0, 100.0, "a number of dB")
+
+
+def days(text: str) -> float:
+    value = _within("--days", text, 0.0, 3660.0, "a number of days")
+    if value == 0.0:
+        raise InputError("--days", "0 days hold no pass, expected a number of days above 0")
+    return value
+
+
+def year(text: str) -> int:
+    return _whole("--year", text, 1957, 2099, "a year")
+
+
+def jobs(text: str) -> int:
+    return _whole("--jobs", text, 1, 1024, "a number of processes")
+
+
 def rate(text: str) -> float:
     value = _within("--rate", text, 0.0, 1e6, "a factor, scenario seconds in a second")
     if value == 0.0:
@@ -82,10 +105,7 @@ def rate(text: str) -> float:
 
 
 def priority(text: str) -> int:
-    value = _within("--priority", text, 0, 255, "a whole number, 0 first")
-    if not value.is_integer():
-        raise InputError("--priority", f"{text!r} is not a whole number")
-    return int(value)
+    return _whole("--priority", text, 0, 255, "a whole number, 0 first")
 
 
 def timeout(text: str) -> float:
@@ -124,6 +144,13 @@ def one_of(option: str, *choices: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def _whole(option: str, text: str, lowest: int, highest: int, what: str) -> int:
+    value = _within(option, text, lowest, highest, what)
+    if not value.is_integer():
+        raise InputError(option, f"{text!r} is not a whole number")
+    return int(value)
 
 
 def _within(option: str, text: str, lowest: float, highest: float, what: str) -> float:

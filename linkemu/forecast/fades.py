@@ -100,11 +100,12 @@ class Fades:
         fried = turbulence.fried_m(wavelength, scene.elevation_rad, moments)
         waist = beam.waist_m(self._sender.divergence_rad, wavelength)
         wandering = self.wander_rad(air, scene.elevation_rad, scene.range_m, scene.point_ahead_rad)
+        width, wandering = self._beam(fried, wandering)
         return Conditions(
             index=index.round(5),
             rytov=rytov.round(4),
             scintillation_rate=(2.0 * np.pi * rate_Hz).round(1),
-            width_rad=self._width_rad(fried, wandering),
+            width_rad=width,
             wander_rad=wandering,
             wander_rate=wander.rate(drift, waist).round(1),
             coherent=self._coherent(air, fried),
@@ -129,16 +130,17 @@ class Fades:
             variance = wander.precompensated(variance, point_ahead_rad, isoplanatic)
         return np.asarray(np.sqrt(variance / 2.0))
 
-    def _width_rad(self, fried: Array, wandering: Array) -> Array:
+    def _beam(self, fried: Array, wandering: Array) -> tuple[Array, Array]:
+        """Width of the beam as the receiver finds it and its wander per axis, both as angles."""
         sender, range_m = self._sender, self._scene.range_m
         radius = beam.beam_radius_m(range_m, sender.divergence_rad, sender.wavelength_m)
         if self._direction is Direction.UP:
             waist = beam.waist_m(sender.divergence_rad, sender.wavelength_m)
             long_term = beam.spread_m(radius, waist, fried)
-            variance_m2 = np.minimum(2.0 * (wandering * range_m) ** 2, long_term**2 - radius**2)
-            radius = wander.short_term_m(long_term, variance_m2)
+            radius, drift_m = wander.divided(long_term, radius, wandering * range_m)
+            wandering = drift_m / range_m
         width: Array = np.sqrt(beam.equivalent2_m2(radius, self._receiver.aperture_m)) / range_m
-        return width
+        return width, wandering
 
     def _coherent(self, air: profile.Profile, fried: Array) -> Array:
         kind = terminals.receiver(self._receiver).coupling

@@ -70,6 +70,16 @@ def short_term_m(long_term_m: Array, variance_m2: Array) -> Array:
     return radius
 
 
+def divided(long_term_m: Array, vacuum_m: Array, wander_m: Array) -> tuple[Array, Array]:
+    """Radius of the beam that wanders, and its wander per axis, that together have the long-term mean.
+
+    Mean square radii add: W_LT^2 = W_ST^2 + 4 sigma^2 (Fante, Proc. IEEE 63:1669, 1975), so wander takes no
+    more than the spread has.
+    """
+    limited = np.minimum(wander_m, np.sqrt(long_term_m**2 - vacuum_m**2) / 2.0)
+    return np.sqrt(long_term_m**2 - 4.0 * limited**2), limited
+
+
 def rate(drift_mps: Array, waist_m: float) -> Array:
     """w of the wander in 1/s: the air drifts past the beam's diameter in 1/w (A&P section 6.6)."""
     speed: Array = drift_mps / (2.0 * waist_m)

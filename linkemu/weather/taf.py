@@ -83,7 +83,7 @@ def read(text: str, where: str, ground_m: float, near: datetime, seed: int) -> H
     for one, following in zip(forecasts, [*forecasts[1:], None], strict=True):
         until = one.end if following is None else min(one.end, following.start)
         if one.start < until:
-            reports += [each for each in _reports(one, ground_m, seed) if each.time_s <= seconds(until)]
+            reports += _reports(one, seconds(until), ground_m, seed)
     return History(reports)
 
 
@@ -174,8 +174,8 @@ def _texts(text: str, where: str) -> list[tuple[str, str]]:
     return found
 
 
-def _reports(taf: Taf, ground_m: float, seed: int) -> list[Report]:
-    """Reports at every change, with the episodes of this seed."""
+def _reports(taf: Taf, until_s: float, ground_m: float, seed: int) -> list[Report]:
+    """Reports at every change up to a time, with the episodes of this seed."""
     place = Place(ground_m)
     steps: list[tuple[datetime, datetime, Groups]] = [(taf.start, taf.start, taf.first)]
     for part in taf.parts:
@@ -193,7 +193,8 @@ def _reports(taf: Taf, ground_m: float, seed: int) -> list[Report]:
         if part.kind in ("TEMPO", "PROB"):
             for start_s in _episodes(taf, number, part, seed):
                 points = _overlaid(points, start_s, start_s + EPISODE_s, part.groups)
-    return [report(time_s, each, place) for time_s, each in points]
+    kept = [point for point in points if point[0] < until_s]
+    return [report(time_s, each, place) for time_s, each in [*kept, (until_s, _at(points, until_s))]]
 
 
 def _episodes(taf: Taf, number: int, part: Part, seed: int) -> list[float]:

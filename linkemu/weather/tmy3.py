@@ -13,6 +13,7 @@ from linkemu.weather.decode import FOG_DEPTH_m, FOG_m
 from linkemu.weather.genera import Genus, LOW_m, low, middle
 from linkemu.weather.report import Deck, Report, seconds
 
+YEAR = 2001  # that all hours are given: months come from several years, and the 29th of February from none
 COLUMNS = {
     "total": "TotCld (tenths)",
     "opaque": "OpqCld (tenths)",
@@ -55,7 +56,7 @@ def _local(date: str, clock: str, where: str) -> datetime:
     try:
         if match is None or int(match[4]) > 24 or int(match[5]) > 59 or int(match[3]) < 1900:
             raise ValueError
-        day = datetime(int(match[3]), int(match[1]), int(match[2]), tzinfo=UTC)
+        day = datetime(YEAR, int(match[1]), int(match[2]), tzinfo=UTC)
     except ValueError:
         raise InputError(
             where, f'"{date[:12]} {clock[:8]}" is no date and time (MM/DD/YYYY, HH:MM)'

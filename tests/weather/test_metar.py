@@ -1,4 +1,4 @@
-"""METAR: bounds and missing values stay what they are; 10,000 made-up ones are read or refused, never worse."""
+"""METAR: bounds and missing values stay what they are; made-up ones are read or refused, never worse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A station's weather along lines of sight: occupancy, dwell, exactness at 0 and 1, heights, cirrus, sharing."""
+"""A station's weather along lines of sight: occupancy, dwell, exactness at 0 and 1, heights, cirrus."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_satellites_in_one_direction_see_one_cloud_and_others_see_others() -> No
 
 
 def test_clouds_drift_with_the_wind() -> None:
-    """What stands over the west (where the wind comes from) stands over the zenith when the wind has brought it."""
+    """What stands in the west, where the wind comes from, stands overhead when the wind has brought it."""
     one = weather(sky(low=Deck(0.5, 1000.0, 2000.0, Genus.CUMULUS)))
     away_m = 1000.0 / math.tan(math.radians(45.0))
     delay_s = away_m / HABITS[Genus.CUMULUS].drift_mps

@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 
 from linkemu.forecast.balance import circular
 from linkemu.machine import Direction
-from linkemu.optics import atmosphere, background, beam, sensitivity
+from linkemu.optics import atmosphere, background, beam, sensitivity, turbulence
 from linkemu.optics.beam import dB
 from linkemu.optics.budget import Air, Form, Receiver, Transmitter, budget
 
@@ -142,3 +142,10 @@ def test_background(case: Cases) -> None:
     watts = background.power_W(inputs["theta_rad"], inputs["D_m"], inputs["dlambda_um"], inputs["H"])
     one.holds("P", watts)
     one.holds("rate", watts / sensitivity.photon_J(1.55e-6))
+
+
+def test_point_ahead(case: Cases) -> None:
+    one = case("POINT-AHEAD")
+    angles = turbulence.point_ahead_rad(np.array(one.inputs["v_perp_m_s"])) * 1e6
+    one.holds("leo", float(angles[0]))
+    one.holds("geo", float(angles[1]))

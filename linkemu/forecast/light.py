@@ -128,6 +128,10 @@ class Light:
         power: Array = self.clear_dBm - np.interp(self.view.t_s, self.view.t_s[whole], loss_dB)
         return power.round(3)
 
+    def weather_dB(self, t_s: float) -> float:
+        """What the weather takes at a time."""
+        return float(np.interp(t_s, self.view.t_s, self.clear_dBm - self.power_dBm))
+
     @cached_property
     def planned(self) -> Steps:
         """Modes by the clear sky's power, at whole seconds; held to the pass, from rising to setting."""

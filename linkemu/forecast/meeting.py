@@ -30,6 +30,7 @@ from linkemu.weather.station import State as Sight
 from linkemu.weather.station import Weather
 
 _DRAWS = 4096  # that one pass may use
+_DIM_dB = 1.0  # weather that takes more is to blame for a beacon that is lost
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +130,7 @@ def meet(
     losses = {direction: lights[direction].losses(steps[direction], *window) for direction in Direction}
     hold_s = min(pair.station.terminal.hold_s, pair.satellite.terminal.hold_s)
     slot_ns = round(scenario.slot_s * 1e9)
-    deep = [span for each in losses.values() for span in _long(each.untracked, hold_s, slot_ns)]
+    deep = [span for d, each in losses.items() for span in _long(lights[d], each.untracked, hold_s, slot_ns)]
     blocks = clip(disjoint([*blocks, *deep]), *window)
     blocked = [Phase(b.start_s, b.end_s, State.BLOCKED, int(b.cause)) for b in blocks]
     dark = tracking.darkness(*window, blocked, hold_s, searches.of(contact, view))
@@ -185,8 +186,10 @@ def _heard(
     return np.asarray(measured >= back.modes[-1].sensitivity_dBm)
 
 
-def _long(runs: Runs, hold_s: float, slot_ns: int) -> Iterable[Span]:
-    """Fades that outlast the hold time, as spans."""
+def _long(light: Light, runs: Runs, hold_s: float, slot_ns: int) -> Iterable[Span]:
+    """Times without a beacon that outlast the hold time: fades, or weather that dims it away."""
     long = runs.longer(int(hold_s * 1e9) // slot_ns)
     for first, count in zip(long.first.tolist(), long.count.tolist(), strict=True):
-        yield Span(first * slot_ns * 1e-9, (first + count) * slot_ns * 1e-9, Cause.FADE)
+        start_s, end_s = first * slot_ns * 1e-9, (first + count) * slot_ns * 1e-9
+        why = Cause.CLOUD if light.weather_dB((start_s + end_s) / 2.0) > _DIM_dB else Cause.FADE
+        yield Span(start_s, end_s, why)

@@ -67,7 +67,7 @@ def _side(side: Balance, k: int, receiver: Terminal) -> dict[str, Any]:
         "background_W": side.background_W,
         "modes": modes,
         "rate_bps": int(side.rate_bps[k]),
-        "radio_bps": receiver.radio_bps,
+        "radio_bps": 0 if receiver.modes else receiver.radio_bps,
     }
 
 
@@ -188,9 +188,10 @@ def _remarks(result: Result) -> list[str]:
     lines, best = [], {}
     for direction, side in result.sides.items():
         receiver = _receiver(result.case, direction)
-        best[direction] = receiver.radio_bps or max(side.rate_bps.tolist(), default=0)
-        if receiver.radio_bps:
-            lines.append(f"{direction.value}: by radio at {format_rate(receiver.radio_bps)}, through clouds")
+        radio_bps = 0 if receiver.modes else receiver.radio_bps
+        best[direction] = radio_bps or max(side.rate_bps.tolist(), default=0)
+        if radio_bps:
+            lines.append(f"{direction.value}: by radio at {format_rate(radio_bps)}, through clouds")
         elif not receiver.modes:
             lines.append(
                 f"{direction.value}: a beacon and no data; nothing acknowledges what comes the other way"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from linkemu.forecast import terminals
 from linkemu.machine import Direction
-from linkemu.optics import background, beam, coupling, margin, modem, profile, sensitivity, turbulence, wander
+from linkemu.optics import beam, coupling, margin, modem, profile, sensitivity, turbulence, wander
 from linkemu.optics.background import Sky
 from linkemu.optics.budget import Air, Budget, Form, budget
 from linkemu.scenario.model import Terminal
@@ -102,7 +102,7 @@ def balance(
         form=form,
     )
     causes = _causes(direction, sender, receiver, places, air)
-    shining_W = _background_W(sender, receiver, sky)
+    shining_W = terminals.background_W(sky, sender, receiver)
     margins = tuple(
         _margin(sender, receiver, place, lines.power_dBm, shining_W) for place in range(len(receiver.modes))
     )
@@ -120,11 +120,7 @@ def _margin(sender: Terminal, receiver: Terminal, place: int, power_dBm: Array, 
     mode, wavelength = receiver.modes[place], sender.wavelength_m
     level_dBm = terminals.modes(receiver)[place].sensitivity_dBm
     photons = sensitivity.photons_per_bit(mode.sensitivity_W, mode.rate_bps, wavelength)
-    cost_dB = float(
-        sensitivity.background_dB(
-            shining_W, mode.sensitivity_W, mode.rate_bps, wavelength, terminals.detection(receiver)
-        )
-    )
+    cost_dB = terminals.background_dB(shining_W, sender, receiver, place)
     spare_dB = power_dBm - level_dBm - cost_dB
     return Margin(mode.name, mode.rate_bps, level_dBm, photons, cost_dB, spare_dB)
 
@@ -135,15 +131,6 @@ def _steps(receiver: Terminal, power_dBm: Array, margins: tuple[Margin, ...]) ->
     return np.concatenate(
         [modem.choose(power_dBm[k : k + 1], shifted, control) for k in range(len(power_dBm))]
     )
-
-
-def _background_W(sender: Terminal, receiver: Terminal, sky: Sky) -> float:
-    """What reaches the detector behind the receiver's optics."""
-    front = receiver.front
-    light = background.radiance(sky, sender.wavelength_m)
-    whole = background.power_W(front.field_of_view_rad, receiver.aperture_m, front.filter_m * 1e6, light)
-    clear = 1.0 - (receiver.obscuration_m / receiver.aperture_m) ** 2
-    return float(whole * clear * 10.0 ** (-receiver.receive_loss_dB / 10.0))
 
 
 def _wander_rad(direction: Direction, sender: Terminal, places: Places, air: Air) -> Array | None:

@@ -21,6 +21,7 @@ from linkemu.forecast.scene import profiles
 from linkemu.forecast.spans import Runs, Span
 from linkemu.machine import Direction
 from linkemu.optics import modem
+from linkemu.optics.background import Sky
 from linkemu.optics.budget import Air, budget
 from linkemu.optics.driver import segments
 from linkemu.optics.profile import Profile
@@ -69,8 +70,11 @@ class Light:
 
     @cached_property
     def modes(self) -> tuple[modem.Mode, ...]:
-        """What the receiving terminal can receive."""
-        return terminals.modes(self._receiver)
+        """What the receiving terminal can receive, in the dark or with the sky of the day in its view."""
+        day = Sky.NORMAL if self._down else Sky.EARTH
+        return terminals.modes_under(
+            Sky.NIGHT if self.view.night.all() else day, *ends(self.pair, self.direction)
+        )
 
     @property
     def radio_bps(self) -> int:

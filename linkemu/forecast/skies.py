@@ -1,7 +1,7 @@
-"""The weather of a scenario's stations: what the files tell, one sky for each, correlated.
+"""The weather of a scenario's stations: what the files tell, one sky for each.
 
-The only place that reads weather files on behalf of a scenario. A station's fields hang on its own name and on
-those of stations before it that are near, never on later ones.
+The only place that reads weather files on behalf of a scenario. A station's fields hang on its own name and
+on those of stations before it that are near, never on later ones.
 """
 
 from __future__ import annotations

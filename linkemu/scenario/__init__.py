@@ -23,7 +23,6 @@ from linkemu.scenario.model import (
     Transfer,
     TransferSettings,
     Turbulence,
-    Weather,
 )
 
 __all__ = [
@@ -44,7 +43,6 @@ __all__ = [
     "Transfer",
     "TransferSettings",
     "Turbulence",
-    "Weather",
     "load",
     "loads",
 ]

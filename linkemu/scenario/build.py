@@ -77,7 +77,6 @@ def scenario(file: shape.ScenarioFile, path: Path, text: str) -> model.Scenario:
             file.acquisition.fine,
             file.acquisition.spin_up,
         ),
-        weather=model.Weather(file.weather.cloud_cover, file.weather.correlation),
         text=text,
         turbulence=model.Turbulence(
             file.turbulence.model,

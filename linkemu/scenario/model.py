@@ -206,14 +206,6 @@ class Acquisition:
 
 
 @dataclass(frozen=True, slots=True)
-class Weather:
-    """Seeded clouds over every station: ``cover`` is the long-term fraction of blocked time, 0 for none."""
-
-    cover: float
-    correlation_s: float  # time scale of the Matern-3/2 field
-
-
-@dataclass(frozen=True, slots=True)
 class Turbulence:
     """The turbulence over every station: its profile, and what is done about the wander of uplinks."""
 
@@ -244,6 +236,5 @@ class Scenario:
     transfer: TransferSettings
     queue: QueueSettings
     acquisition: Acquisition
-    weather: Weather
     text: str
     turbulence: Turbulence = Turbulence()

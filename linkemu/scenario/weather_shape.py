@@ -12,7 +12,6 @@ from linkemu.scenario.quantities import (
     ExistingFile,
     Precipitation,
     Sight,
-    Span,
     Table,
     wrong,
 )
@@ -35,7 +34,6 @@ class WeatherTable(Table):
     taf: ExistingFile = None
     table: ExistingFile = None
     elevation: Altitude | None = None
-    correlation: Span = 1200.0
 
     @model_validator(mode="after")
     def _is_one_weather(self) -> WeatherTable:

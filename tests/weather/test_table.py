@@ -1,4 +1,4 @@
-"""Hourly tables: a real TMY3 year with its published figures, Open-Meteo's columns, and what else may come."""
+"""Hourly tables: a real TMY3 year with its published figures, Open-Meteo's columns, and anything."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def test_a_typical_year_serves_every_year(greensboro: table.Table) -> None:
 
 
 _COLUMNS = (
-    "time,cloud_cover_low (%),cloud_cover_mid (%),cloud_cover_high (%),visibility (m),rain (mm),snowfall (cm),"
-    "weather_code (wmo code)"
+    "time,cloud_cover_low (%),cloud_cover_mid (%),cloud_cover_high (%),visibility (m),"
+    "rain (mm),snowfall (cm),weather_code (wmo code)"
 )
 METEO = f"""latitude,longitude,elevation,utc_offset_seconds,timezone,timezone_abbreviation
 52.52,13.419,38.0,7200,Europe/Berlin,CEST

@@ -126,44 +126,34 @@ def test_what_is_none_is_refused(text: str, match: str) -> None:
         taf.read(text, "x", 0.0, NEAR, 1)
 
 
-_STATES = [
-    "P6SM SKC",
-    "9999 SCT020",
-    "CAVOK",
-    "1/4SM FG VV001",
-    "//// OVC010",
-    "3SM BR",
-    "NSW",
-    "XX",
-    "BKN///",
-    "",
-]
-_PERIODS = ["1018/1020", "1106/1112", "1112/1106", "1123/1124", "9999/9999", "", "1106"]
-changes = st.lists(
-    st.one_of(
-        st.builds(
-            "{} {} {}".format,
-            st.sampled_from(["BECMG", "TEMPO", "PROB30", "PROB40 TEMPO", "PROB99", "INTER"]),
-            st.sampled_from(_PERIODS),
-            st.sampled_from(_STATES),
-        ),
-        st.builds(
-            "{} {}".format,
-            st.sampled_from(["FM110200", "FM102399", "FM", "FM112359"]),
-            st.sampled_from(_STATES),
-        ),
-    ),
-    max_size=4,
-).map(" ".join)
-forecasts = st.builds(
-    "TAF {} {} {} {} {} {}".format,
-    st.sampled_from(["KXYZ", "AMD KXYZ", "TAF EHAM", "K"]),
-    st.sampled_from(["101730Z", "321730Z", "101730"]),
-    st.sampled_from(["1018/1124", "1018/1118", "1018/1018", "NIL", "101824", "1018/3124"]),
-    st.sampled_from(["25010KT", "VRB02KT", "/////KT", ""]),
-    st.sampled_from(_STATES),
-    changes,
-)
+_STATES = ["P6SM SKC", "9999 SCT020", "CAVOK", "1/4SM FG VV001", "//// OVC010", "3SM BR SCT///"]
+_ANY = [*_STATES, "NSW", "XX", "BKN///", ""]
+_PERIODS = ["1018/1020", "1106/1112", "1110/1111", "1112/1106", "1123/1124", "9999/9999", "", "1106"]
+_KINDS = ["BECMG", "TEMPO", "PROB30", "PROB40 TEMPO", "PROB99", "INTER"]
+
+
+def forecasts_of(right: bool) -> st.SearchStrategy[str]:
+    """Forecasts of right parts alone, or of any."""
+
+    def part(parts: list[str], count: int) -> st.SearchStrategy[str]:
+        return st.sampled_from(parts[:count] if right else parts)
+
+    change = st.one_of(
+        st.builds("{} {} {}".format, part(_KINDS, 4), part(_PERIODS, 3), part(_ANY, 7)),
+        st.builds("{} {}".format, part(["FM110200", "FM102359", "FM", "FM112399"], 2), part(_ANY, 6)),
+    )
+    return st.builds(
+        "TAF {} {} {} {} {} {}".format,
+        part(["KXYZ", "AMD KXYZ", "TAF EHAM", "K"], 3),
+        part(["101730Z", "321730Z", "101730"], 1),
+        part(["1018/1124", "1018/1118", "1018/1018", "NIL", "101824", "1018/3124"], 2),
+        part(["25010KT", "VRB02KT", "/////KT", ""], 3),
+        part(_ANY, 6),
+        st.lists(change, max_size=4).map(" ".join),
+    )
+
+
+forecasts = st.one_of(forecasts_of(True), forecasts_of(False))
 
 
 @settings(max_examples=2500, deadline=None)

@@ -85,7 +85,8 @@ def of_scenario(
     track = Track(elements, geometry.site(ground), epoch)
     t_s = _times(track, best.aos_s, best.tca_s, best.los_s, elevation_deg, over_pass=over_pass)
     look = track.look(t_s)
-    places = Places(look.elevation_rad, look.range_m, track.slew_rate_radps(t_s))
+    turning = (track.slew_rate_radps(t_s), track.point_ahead_rad(t_s))
+    places = Places(look.elevation_rad, look.range_m, *turning)
     night = bool(track.sun_elevation_rad(t_s)[0] <= geometry.SUNRISE_rad)
     title = f"{orbiter.id} ({orbiter.terminal.id}) over {ground.id} ({ground.terminal.id})"
     return Case(title, ground.terminal, orbiter.terminal, ground.altitude_m, places, read.turbulence, night)
@@ -131,7 +132,16 @@ def result(case: Case, weather: Weather, outage: float, *, gain: bool) -> Result
     seen = {Direction.DOWN: sky, Direction.UP: Sky.NIGHT if sky is Sky.NIGHT else Sky.EARTH}
     ends = {Direction.UP: (case.ground, case.space), Direction.DOWN: (case.space, case.ground)}
     sides = {
-        direction: balance(direction, *ends[direction], case.places, air, seen[direction], outage, form=form)
+        direction: balance(
+            direction,
+            *ends[direction],
+            case.places,
+            air,
+            seen[direction],
+            outage,
+            settings=case.turbulence,
+            form=form,
+        )
         for direction in Direction
     }
     return Result(case, outage, sides)

@@ -17,10 +17,11 @@ from linkemu.machine import Direction
 from linkemu.optics import beam, coupling, margin, modem, profile, sensitivity, turbulence, wander
 from linkemu.optics.background import Sky
 from linkemu.optics.budget import Air, Budget, Form, budget
-from linkemu.scenario.model import Terminal
+from linkemu.scenario.model import Terminal, Turbulence
 
 Array = NDArray[np.float64]
 
+USUAL = Turbulence()
 EARTH_m = 6_378_137.0  # equatorial radius, WGS84
 _GM = 3.986004418e14  # m^3/s^2, same
 _TURN_radps = 7.292115e-5  # of the Earth, same
@@ -33,6 +34,7 @@ class Places:
     elevation_rad: Array
     range_m: Array
     slew_radps: Array
+    point_ahead_rad: Array  # between light that comes and light that goes
 
 
 def circular(elevation_rad: Array, orbit_m: float, altitude_m: float) -> Places:
@@ -45,7 +47,8 @@ def circular(elevation_rad: Array, orbit_m: float, altitude_m: float) -> Places:
     range_m = ground_m * (np.sqrt(ratio**2 - np.cos(elevation_rad) ** 2) - np.sin(elevation_rad))
     speed = np.sqrt(_GM / orbit_radius_m) - _TURN_radps * orbit_radius_m
     across = speed * np.sqrt(1.0 - (np.cos(elevation_rad) / ratio) ** 2)  # of the line of sight
-    return Places(elevation_rad, range_m, np.abs(across) / range_m)
+    across = np.abs(across)
+    return Places(elevation_rad, range_m, across / range_m, turbulence.point_ahead_rad(across))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,9 +90,11 @@ def balance(
     sky: Sky,
     outage: float,
     *,
+    settings: Turbulence = USUAL,
     form: Form = Form.BUCKET,
 ) -> Balance:
     """The budget of a direction at some places, each chosen for itself (no hysteresis between them)."""
+    wander_rad = _wander_rad(direction, sender, places, air, settings)
     lines = budget(
         direction,
         terminals.transmitter(sender),
@@ -98,10 +103,10 @@ def balance(
         places.range_m,
         places.elevation_rad,
         slew_radps=places.slew_radps,
-        wander_rad=_wander_rad(direction, sender, places, air),
+        wander_rad=wander_rad,
         form=form,
     )
-    causes = _causes(direction, sender, receiver, places, air)
+    causes = _causes(direction, sender, receiver, places, air, wander_rad)
     shining_W = terminals.background_W(sky, sender, receiver)
     margins = tuple(
         _margin(sender, receiver, place, lines.power_dBm, shining_W) for place in range(len(receiver.modes))
@@ -133,17 +138,31 @@ def _steps(receiver: Terminal, power_dBm: Array, margins: tuple[Margin, ...]) ->
     )
 
 
-def _wander_rad(direction: Direction, sender: Terminal, places: Places, air: Air) -> Array | None:
-    """Per axis, of an uplink that isn't steered by the downlink's tilt."""
+def _wander_rad(
+    direction: Direction, sender: Terminal, places: Places, air: Air, settings: Turbulence
+) -> Array | None:
+    """Per axis, of an uplink; less what the tilt of the downlink corrects, if it is used."""
     if direction is Direction.DOWN:
         return None
     waist = beam.waist_m(sender.divergence_rad, sender.wavelength_m)
-    variance = wander.variance_rad2(air.profile, air.altitude_m, places.elevation_rad, places.range_m, waist)
+    constant = wander.BELMONTE if settings.wander == "belmonte" else wander.ANDREWS
+    variance = wander.variance_rad2(
+        air.profile, air.altitude_m, places.elevation_rad, places.range_m, waist, constant
+    )
+    if settings.precompensation:
+        moments = profile.moments(air.profile, air.altitude_m)
+        isoplanatic = turbulence.isoplanatic_rad(sender.wavelength_m, places.elevation_rad, moments)
+        variance = wander.precompensated(variance, places.point_ahead_rad, isoplanatic)
     return np.asarray(np.sqrt(variance / 2.0))
 
 
 def _causes(
-    direction: Direction, sender: Terminal, receiver: Terminal, places: Places, air: Air
+    direction: Direction,
+    sender: Terminal,
+    receiver: Terminal,
+    places: Places,
+    air: Air,
+    wander_rad: Array | None,
 ) -> list[margin.Fading]:
     wavelength, elevation = sender.wavelength_m, places.elevation_rad
     moments = profile.moments(air.profile, air.altitude_m)
@@ -154,9 +173,12 @@ def _causes(
     if direction is Direction.DOWN:
         index = index * turbulence.averaging(receiver.aperture_m, wavelength, elevation, moments.height_m)
         coherent = _coherent(wavelength, receiver, places, air)
-    wandering = _wander_rad(direction, sender, places, air)
-    if wandering is not None:
-        jitter_rad = np.hypot(jitter_rad, wandering)
+    if wander_rad is not None:
+        jitter_rad = np.hypot(jitter_rad, wander_rad)
+        waist = beam.waist_m(sender.divergence_rad, wavelength)
+        spread = beam.spread_m(radius, waist, turbulence.fried_m(wavelength, elevation, moments))
+        variance_m2 = np.minimum(2.0 * (wander_rad * places.range_m) ** 2, spread**2 - radius**2)
+        radius = wander.short_term_m(spread, variance_m2)
     width = np.sqrt(beam.equivalent2_m2(radius, receiver.aperture_m)) / places.range_m
     columns = zip(index, rytov, width, jitter_rad, coherent, strict=True)
     return [

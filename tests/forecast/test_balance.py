@@ -12,7 +12,7 @@ from linkemu.machine import Direction
 from linkemu.optics.background import Sky
 from linkemu.optics.budget import Air
 from linkemu.scenario import build, presets
-from linkemu.scenario.model import Front, Mode, Terminal
+from linkemu.scenario.model import Front, Mode, Terminal, Turbulence
 from linkemu.scenario.terminal_shape import TerminalTable
 
 PAIRS = {  # space terminal: ground terminal, height of the orbit
@@ -103,3 +103,13 @@ def test_a_circular_pass() -> None:
     assert np.all(np.diff(here.range_m) < 0.0)
     assert np.degrees(here.slew_radps[2]) == pytest.approx(0.74, abs=0.03)  # 7.09 km/s over 550 km
     assert circular(np.radians([45.0]), 35_786e3, 0.0).slew_radps[0] < 1e-7  # it stands still
+
+
+def test_an_uplink_that_is_steered_by_the_downlink_wanders_less() -> None:
+    here, ends = places(45.0, orbit_m=35_786e3), (preset("ogs-lcrd"), preset("lcrd"))
+    fades = [
+        balance(Direction.UP, *ends, here, AIR, Sky.EARTH, 0.01, settings=settings).fade_dB[0]
+        for settings in (Turbulence(), Turbulence(wander="belmonte"), Turbulence(precompensation=True))
+    ]
+    assert fades[0] > fades[1] > 2.0
+    assert fades[0] > fades[2] > 2.0

@@ -26,7 +26,7 @@ from linkemu.scenario.model import Scenario, Terminal
 Array = NDArray[np.float64]
 
 _KEPT = 40  # segments in memory: a pass of 40 minutes
-_TALLEST = 8.3  # no deviate lies further out
+_RARE = 6.0  # standard deviations that one slot in 10^9 exceeds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,17 +178,23 @@ class Fades:
         slots = np.arange(-(-begin_ns // self.slot_ns), -(-end_ns // self.slot_ns) + 1)
         edges: Array = (slots * self.slot_ns - begin_ns).astype(np.float64) * 1e-9
         power: Array = self._pointing(number, edges)
-        times, (driver,) = self._drive(self._scintillation, number, self.conditions.scintillation_rate)
-        here, piece = self._scene.rows(number), _second(times)
-        irradiance = fading.irradiance(
-            driver, piece, self.conditions.index[here], self.conditions.rytov[here]
-        )
-        power = power * slot_means(times, irradiance, edges)
-        coherent = self.conditions.coherent[here]
+        power = power * slot_means(*self.scintillation(number), edges)
+        coherent = self.conditions.coherent[self._scene.rows(number)]
         if np.any(coherent < 1.0):
             times, axes = self._drive(self._speckle, number, self.conditions.speckle_rate)
             power = power * slot_means(times, speckle.relative(axes, coherent[_second(times)]), edges)
         return power
+
+    def scintillation(self, number: int) -> tuple[Array, Array]:
+        """Irradiance over its mean in one segment, as drawn: times from its start, (m,), and values."""
+        times, (driver,) = self._drive(self._scintillation, number, self.conditions.scintillation_rate)
+        here, c = self._scene.rows(number), self.conditions
+        return times, fading.irradiance(driver, _second(times), c.index[here], c.rytov[here])
+
+    def at(self, number: int, second: int) -> tuple[float, float]:
+        """Scintillation index and Rytov variance in a second of a segment."""
+        row = self._scene.rows(number).start + second + 1
+        return float(self.conditions.index[row]), float(self.conditions.rytov[row])
 
     def _drive(self, driver: Driver, number: int, rate: Array) -> tuple[Array, Array]:
         here, after = rate[self._scene.rows(number)], rate[self._scene.rows(number + 1)]
@@ -218,17 +224,17 @@ class Fades:
         return slot_means(times, power, edges)
 
     def deepest_dB(self, first: int, stop: int) -> float:
-        """A fade that no draw in these slots exceeds; without bound where the tail has none."""
+        """A fade that less than one slot in 10^9 exceeds, each factor at its worst; no bound in a fibre."""
         bounds = [0.0]
         for number, _, _ in segments(first, stop, self.slot_ns):
             here = self._scene.rows(number)
             c = self.conditions
-            if np.any(c.index[here] >= fading.LOGNORMAL_BELOW) or np.any(c.coherent[here] < 1.0):
+            if np.any(c.coherent[here] < 1.0):
                 return float("inf")
-            variance = np.log1p(float(c.index[here].max()))
-            fade = _TALLEST * np.sqrt(variance) + variance / 2.0
+            worst = here.start + int(np.argmax(c.index[here]))
+            fade = -fading.log_quantile(-_RARE, float(c.index[worst]), float(c.rytov[worst]))
             spread = np.hypot(self._sender.jitter_rad, c.wander_rad[here])
-            away = np.hypot(_TALLEST * spread + self._sender.bias_rad, _TALLEST * spread)
+            away = _RARE * spread + self._sender.bias_rad
             fade += float(np.max(2.0 * (away / c.width_rad[here]) ** 2))
             bounds.append(10.0 / np.log(10.0) * fade)
         return max(bounds)

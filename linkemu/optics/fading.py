@@ -56,6 +56,14 @@ def level(power_dB: Array, index: float, rytov: float) -> Array:
     return np.asarray(np.interp(np.log(10.0) / 10.0 * power_dB, logs, deviates))
 
 
+def log_quantile(deviate: float, index: float, rytov: float) -> float:
+    """ln(irradiance) over its mean where the driver has this value."""
+    if index < LOGNORMAL_BELOW:
+        variance = float(np.log1p(index))
+        return deviate * variance**0.5 - variance / 2.0
+    return float(np.interp(deviate, *_table(*_key(index, rytov))))
+
+
 def lognormal(driver: Array, index: float | Array) -> Array:
     """Irradiance of mean 1 and this scintillation index from a standard normal driver."""
     variance = np.log1p(index)
@@ -94,6 +102,16 @@ def density(log_irradiance: Array, alpha: float, beta: float) -> Array:
     log_density += np.log(np.maximum(kve(alpha - beta, argument), 1e-300)) - argument
     result: Array = np.exp(log_density - gammaln(alpha) - gammaln(beta))
     return result
+
+
+def log_density(log_irradiance: Array, index: float, rytov: float) -> Array:
+    """Density of ln(irradiance) by the law that this index has."""
+    if index >= LOGNORMAL_BELOW:
+        return density(log_irradiance, *parameters(index, rytov))
+    variance = np.log1p(index)
+    scaled = (log_irradiance + variance / 2.0) ** 2 / (2.0 * variance)
+    normal: Array = np.exp(-scaled) / np.sqrt(2.0 * np.pi * variance)
+    return normal
 
 
 def _key(index: float, rytov: float) -> tuple[int, int]:

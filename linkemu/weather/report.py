@@ -21,6 +21,7 @@ Integers = NDArray[np.int64]
 
 OBSCURED, LOW, MIDDLE, HIGH = range(4)  # decks from below; OBSCURED is fog or snow that hides the sky
 DECKS = 4
+_BLOCKING = (OBSCURED, LOW, MIDDLE)
 CLEAR_VISIBILITY_m = 23_000.0  # of the "clear" standard atmosphere, where a report says "at least" or nothing
 SHORTEST_VISIBILITY_m = 20.0  # where a report says 0
 ORIGIN = datetime(1900, 1, 1, tzinfo=UTC)  # of absolute times, before any satellite
@@ -88,6 +89,7 @@ class History:
         table = np.array([_filled(skies, deck) for deck in range(DECKS)], dtype=np.float64)
         self._cover, self._base, self._top = table[..., 0], table[..., 1], table[..., 2]
         self._genus = table[..., 3].astype(np.int64)
+        self._clear: Array = np.prod(1.0 - self._cover[list(_BLOCKING)], axis=0)
         self._air = _air(self.reports)
 
     def covers(self, start_s: float, end_s: float, grace_s: float) -> bool:
@@ -119,8 +121,12 @@ class History:
             return value
 
         genus = self._genus[deck]
+        cover = linear(self._cover[deck])
+        if deck != HIGH:  # where one deck gives way to another, the sky as a whole must not open
+            clear = np.prod([1.0 - linear(self._cover[other]) for other in _BLOCKING], axis=0)
+            cover = _widened(cover, clear, linear(self._clear))
         return Decks(
-            linear(self._cover[deck]),
+            cover,
             linear(self._base[deck]),
             linear(self._top[deck]),
             genus[left],
@@ -151,6 +157,18 @@ class Decks:
     genus: Integers
     next_genus: Integers
     share: Array
+
+
+def _widened(cover: Array, clear: Array, wanted: Array) -> Array:
+    """A deck's cover f as 1 - (1 - f)^k, where k makes the clear share of all decks the one wanted."""
+    between = (clear > 0.0) & (clear < 1.0) & (cover > 0.0)
+    result = cover.copy()
+    shut = between & (wanted <= 0.0)
+    result[shut] = 1.0
+    part = between & ~shut
+    power = np.log(wanted[part]) / np.log(clear[part])
+    result[part] = 1.0 - np.power(1.0 - cover[part], power)
+    return result
 
 
 _Sky = tuple[Deck | None, ...]

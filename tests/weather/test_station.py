@@ -181,3 +181,15 @@ def test_layer_names_the_lowest_that_blocks() -> None:
     decks = (None, Deck.of(1.0, Genus.STRATUS, 0.0), Deck.of(1.0, Genus.ALTOSTRATUS, 0.0), None)
     state = overhead(weather(History([Report(seconds(EPOCH), decks)])), np.zeros(1))
     assert state.layer[0] == LOW
+
+
+@pytest.mark.parametrize("cover", [0.3, 0.8, 1.0])
+def test_a_sheet_that_rises_from_deck_to_deck_leaves_no_gap(cover: float) -> None:
+    low, middle = (Deck.of(cover, genus, 0.0) for genus in (Genus.STRATUS, Genus.ALTOSTRATUS))
+    begin = seconds(EPOCH)
+    history = History(
+        [Report(begin, (None, low, None, None)), Report(begin + 3600.0, (None, None, middle, None))]
+    )
+    time_s = begin + np.linspace(0.0, 3600.0, 61)
+    clear = np.prod([1.0 - history.deck(deck, time_s).cover for deck in range(3)], axis=0)
+    assert clear == pytest.approx(np.full(61, 1.0 - cover))

@@ -60,7 +60,7 @@ def log_quantile(deviate: float, index: float, rytov: float) -> float:
     """ln(irradiance) over its mean where the driver has this value."""
     if index < LOGNORMAL_BELOW:
         variance = float(np.log1p(index))
-        return deviate * variance**0.5 - variance / 2.0
+        return float(deviate * variance**0.5 - variance / 2.0)
     return float(np.interp(deviate, *_table(*_key(index, rytov))))
 
 

@@ -31,6 +31,7 @@ STEP = 1.0 / 24.0  # of the line processes, in correlation lengths
 _BURN_IN = 24.0  # correlation lengths in which the filter forgets its start: exp(-24) 24^2 / 2 = 1e-8
 _BLOCK = 96  # samples: starts are aligned, so that neighbouring questions get the same answers
 _LONGEST = 2000.0  # correlation lengths worked at once
+_GAP = 2.0 * _BURN_IN  # that is cheaper to leave out
 _SHIFT = 1 << 40  # between the noises of two bands, and half of it before index 0
 _GOLDEN_rad = math.pi * (3.0 - math.sqrt(5.0))
 
@@ -50,10 +51,12 @@ class Field:
         """The field at points (k,) of the plane, along the wind and across it, in correlation lengths."""
         if len(along) == 0:
             return np.zeros(0)
-        if len(along) > 1 and np.ptp(along) > _LONGEST:  # halves need less memory than the whole
-            half = len(along) // 2
-            parts = (self.values(along[part], across[part]) for part in (slice(half), slice(half, None)))
-            return np.concatenate(list(parts))
+        if len(along) > 1 and np.ptp(along) > _LONGEST:
+            cuts = np.flatnonzero(np.abs(np.diff(along)) > _GAP) + 1
+            if len(cuts) == 0:  # halves need less memory than the whole
+                cuts = np.array([len(along) // 2])
+            parts = zip(np.split(along, cuts), np.split(across, cuts), strict=True)
+            return np.concatenate([self.values(*part) for part in parts])
         taps, feedback, stretch = _filter()
         place = np.outer(_directions()[:, 0], along) + np.outer(_directions()[:, 1], across)
         place *= stretch

@@ -42,11 +42,11 @@ def test_the_table_says_the_same() -> None:
 
 
 def test_a_year_of_options_alone() -> None:
-    found = json.loads(run(*TLE, *PLACE, *TABLE, "--year", "2024", "--jobs", "1", "--json"))
+    found = json.loads(run(*TLE, *PLACE, "--cover", "0.5", "--year", "2024", "--jobs", "1", "--json"))
     (pair,) = found["pairs"]
     assert (found["days"], len(found["months"])) == (366.0, 12)
     assert pair["passes"] > 900
-    assert 0.35 < pair["availability"] < 0.55  # of 0.52 clear hours, less what slants meet
+    assert 0.3 < pair["availability"] < 0.45  # half of the zenith is clear, less of slants
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_months_can_be_cut_anywhere() -> None:
 
 
 def test_processes_give_what_one_gives() -> None:
-    alone, many = (study(greensboro(), EPOCH, Settings(days=40.0, jobs=jobs)).document() for jobs in (1, 2))
+    alone, many = (study(greensboro(), EPOCH, Settings(days=25.0, jobs=jobs)).document() for jobs in (1, 2))
     assert alone == many
 
 
@@ -134,6 +134,6 @@ def test_a_scheduler_that_is_not_there_is_told() -> None:
 @pytest.mark.acceptance
 def test_dask_gives_what_one_process_gives() -> None:
     pytest.importorskip("distributed")
-    settings = Settings(days=40.0, jobs=1)
+    settings = Settings(days=25.0, jobs=1)
     by_dask = study(greensboro(), EPOCH, replace(settings, dask=farm.LOCAL, jobs=2)).document()
     assert by_dask == study(greensboro(), EPOCH, settings).document()

@@ -33,11 +33,11 @@ def test_its_covariance_along_the_wind_is_matern(walk: np.ndarray, lag: float) -
     assert np.mean(walk[shift:] * walk[:-shift]) == pytest.approx(float(covariance(np.array(lag))), abs=0.03)
 
 
-@pytest.mark.parametrize("lag", [0.5, 1.0, 2.0, 4.0])
-def test_its_covariance_across_the_wind_is_matern(lag: float) -> None:
-    place = np.arange(3000) * 8.0
-    first, second = LONE.values(place, 0.0 * place), LONE.values(place, 0.0 * place + lag)
-    assert np.mean(first * second) == pytest.approx(float(covariance(np.array(lag))), abs=0.06)
+def test_its_covariance_across_the_wind_is_matern() -> None:
+    place = np.arange(2000) * 8.0
+    first, *others = (LONE.values(place, 0.0 * place + lag) for lag in (0.0, 0.5, 1.0, 2.0, 4.0))
+    expected = covariance(np.array([0.5, 1.0, 2.0, 4.0]))
+    assert [np.mean(first * other) for other in others] == pytest.approx(expected, abs=0.07)
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
@@ -58,8 +58,8 @@ def test_a_long_walk_is_worked_in_halves_and_stays_whole() -> None:
 
 def test_names_and_weights_make_correlation() -> None:
     mixed = Field(1, "texture", (("a", 0.6), ("b", 0.8)))
-    first, second = along(2500, 8.0), along(2500, 8.0, field=mixed)
-    assert np.mean(first * second) == pytest.approx(0.6, abs=0.06)
+    first, second = along(1500, 8.0), along(1500, 8.0, field=mixed)
+    assert np.mean(first * second) == pytest.approx(0.6, abs=0.08)
 
 
 def test_names_textures_and_seeds_are_apart() -> None:
@@ -68,10 +68,16 @@ def test_names_textures_and_seeds_are_apart() -> None:
         Field(1, "other", (("a", 1.0),)),
         Field(1, "texture", (("b", 1.0),)),
     ]
-    base = along(2500, 8.0)
+    base = along(1500, 8.0)
     for other in others:
-        assert np.mean(base * along(2500, 8.0, field=other)) == pytest.approx(0.0, abs=0.08)
+        assert np.mean(base * along(1500, 8.0, field=other)) == pytest.approx(0.0, abs=0.1)
 
 
 def test_no_point_gives_no_value() -> None:
     assert LONE.values(np.zeros(0), np.zeros(0)).shape == (0,)
+
+
+def test_gaps_are_left_out_and_change_nothing() -> None:
+    long = along(4001, 1.0)
+    chosen = np.r_[0:5, 1000:1005, 3990:4001]
+    assert LONE.values(chosen * 1.0, np.zeros(len(chosen))) == pytest.approx(long[chosen], abs=1e-6)

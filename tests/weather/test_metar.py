@@ -250,7 +250,7 @@ noisy = st.builds(
 )
 
 
-@settings(max_examples=4000, deadline=None)
+@settings(max_examples=3500, deadline=None)
 @given(st.one_of(reports, noisy))
 @example("METAR KXYZ 101254Z 1/0SM")
 def test_made_up_reports_are_read_or_refused(text: str) -> None:

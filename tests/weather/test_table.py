@@ -187,7 +187,7 @@ _CELL = st.one_of(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(st.lists(st.lists(_CELL, min_size=6, max_size=8).map(",".join), min_size=1, max_size=4))
 def test_made_up_tmy3_hours_are_read_or_refused(rows: list[str]) -> None:
     _read_or_refuse("\n".join([HEADING, *rows]))

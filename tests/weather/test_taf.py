@@ -156,7 +156,7 @@ def forecasts_of(right: bool) -> st.SearchStrategy[str]:
 forecasts = st.one_of(forecasts_of(True), forecasts_of(False))
 
 
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(forecasts, st.text(alphabet="0123456789/ ABEFGMNOPRTV\x00é\n", max_size=3), st.integers(0, 150))
 def test_made_up_forecasts_are_read_or_refused(text: str, extra: str, place: int) -> None:
     for each in (text, text[: place % len(text)] + extra + text[place % len(text) :]):

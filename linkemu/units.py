@@ -87,7 +87,9 @@ ANGULAR_RATE = Dimension(
     "an angular rate", "5 deg/s", {f"{unit}/s": factor for unit, factor in ANGLE.units.items()}
 )
 LENGTH = Dimension("a length", "1550 nm", _prefixed("m", _SMALL | {"c": -2, "k": 3}))
+FREQUENCY = Dimension("a frequency", "100 Hz", _prefixed("Hz", {"": 0, "k": 3, "M": 6}))
 SPEED = Dimension("a speed", "10 m/s", {"m/s": Decimal(1), "km/s": Decimal(1000), "km/h": 1 / Decimal("3.6")})
+PRECIPITATION = Dimension("a rate of precipitation", "5 mm/h", {"mm/h": Decimal(1)})
 POWER = Dimension("a power", "2.5 W", _prefixed("W", _SMALL | {"k": 3}))
 LOSS = Dimension("a ratio in decibel", "3 dB", {"dB": Decimal(1)})
 PHOTONS = Dimension(
@@ -100,7 +102,10 @@ _LEVELS = {"dBm": -30.0, "dBW": 0.0}  # logarithmic units of power, relative to 
 _ALL_UNITS = set(_LEVELS).union(
     *(
         kind.units
-        for kind in (RATE, SIZE, DURATION, DEGREES, ANGULAR_RATE, LENGTH, SPEED, POWER, LOSS, PHOTONS)
+        for kind in (
+            *(RATE, SIZE, DURATION, DEGREES, ANGULAR_RATE, LENGTH),
+            *(FREQUENCY, SPEED, PRECIPITATION, POWER, LOSS, PHOTONS),
+        )
     )
 )
 _BITS_OR_BYTES = re.compile(r"([kKMGT]?)i?(?:[bB]/s|[bB]ps|[bB])")
@@ -141,9 +146,19 @@ def length_m(text: str, where: str = "length") -> float:
     return parse(text, LENGTH, where)
 
 
+def frequency_Hz(text: str, where: str = "frequency") -> float:
+    """A frequency in hertz."""
+    return parse(text, FREQUENCY, where)
+
+
 def speed_mps(text: str, where: str = "speed") -> float:
     """A speed in m/s."""
     return parse(text, SPEED, where)
+
+
+def precipitation_mmph(text: str, where: str = "precipitation") -> float:
+    """A rate of precipitation in mm/h."""
+    return parse(text, PRECIPITATION, where)
 
 
 def loss_dB(text: str, where: str = "loss") -> float:

@@ -14,7 +14,7 @@ FLOORS = {
     0: {"errors", "units", "rng", "trace", "machine", "disk", "sensor", "journal"},
     1: {"orbit", "weather", "optics", "link", "transfer", "telemetry", "contract", "scenario"},
     2: {"plan", "forecast"},
-    3: {"runtime", "access"},
+    3: {"runtime", "access", "study"},
     4: {"ground_station", "satellite_node"},
     5: {"cli"},
 }

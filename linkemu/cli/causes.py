@@ -14,4 +14,5 @@ CAUSES: Mapping[str, str] = {
     "fade": "fade",
     "fault": "fault",
     "margin": "no mode closes",
+    "keyhole": "keyhole at the zenith",
 }

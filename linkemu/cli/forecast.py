@@ -33,18 +33,18 @@ def forecast(
     from linkemu.cli import skytables
 
     read = scenarios.load(scenario)
-    compiled = _compile(read)
+    made = compiled(read)
     if out is not None:
-        compiled.sky.save(out)
-    output.warn(compiled.warnings)
-    summary = skytables.summarise(read, compiled)
+        made.sky.save(out)
+    output.warn(made.warnings)
+    summary = skytables.summarise(read, made)
     if json:
         output.document(summary)
     else:
         skytables.show(summary, out)
 
 
-def _compile(scenario: Scenario) -> Forecast:
+def compiled(scenario: Scenario) -> Forecast:
     """The forecast, with a progress bar on stderr while it is made."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -32,11 +32,69 @@ def mask(text: str) -> float:
     return _within("--mask", text, -5.0, 89.9, "an elevation in degrees")
 
 
+def elevation(text: str) -> float:
+    return _within("--elevation", text, 1.0, 90.0, "an elevation in degrees")
+
+
+def orbit(text: str) -> float:
+    """Metres, from a quantity such as "530 km"."""
+    value = units.length_m(text, "--orbit")
+    if not 1e5 <= value <= 4e8:
+        raise InputError("--orbit", f"{text!r} is no height of an orbit, expected 100 km to 400000 km")
+    return value
+
+
+def visibility(text: str) -> float:
+    """Metres, from a quantity such as "23 km"."""
+    value = units.length_m(text, "--visibility")
+    if not 50.0 <= value <= 2e5:
+        raise InputError("--visibility", f"{text!r} is out of range, expected 50 m to 200 km")
+    return value
+
+
+def depth(text: str) -> float:
+    return _within("--cirrus", text, 0.0, 20.0, "an optical depth")
+
+
+def rain(text: str) -> float:
+    return _within("--rain", text, 0.0, 300.0, "millimetres in an hour")
+
+
+def probability(text: str) -> float:
+    value = _within("--outage", text, 0.0, 0.5, "a probability")
+    if value < 2e-4:
+        raise InputError("--outage", f"{text} is out of range, expected a probability of 0.0002 or more")
+    return value
+
+
 def hours(text: str) -> float:
     value = _within("--hours", text, 0.0, LONGEST_SEARCH_H, "a number of hours")
     if value == 0.0:
         raise InputError("--hours", "0 hours hold no pass, expected a number of hours above 0")
     return value
+
+
+def cover(text: str) -> float:
+    return _within("--cover", text, 0.0, 1.0, "a share")
+
+
+def margin(text: str) -> float:
+    return _within("--margin", text, 0.0, 100.0, "a number of dB")
+
+
+def days(text: str) -> float:
+    value = _within("--days", text, 0.0, 3660.0, "a number of days")
+    if value == 0.0:
+        raise InputError("--days", "0 days hold no pass, expected a number of days above 0")
+    return value
+
+
+def year(text: str) -> int:
+    return _whole("--year", text, 1957, 2099, "a year")
+
+
+def jobs(text: str) -> int:
+    return _whole("--jobs", text, 1, 1024, "a number of processes")
 
 
 def rate(text: str) -> float:
@@ -47,10 +105,7 @@ def rate(text: str) -> float:
 
 
 def priority(text: str) -> int:
-    value = _within("--priority", text, 0, 255, "a whole number, 0 first")
-    if not value.is_integer():
-        raise InputError("--priority", f"{text!r} is not a whole number")
-    return int(value)
+    return _whole("--priority", text, 0, 255, "a whole number, 0 first")
 
 
 def timeout(text: str) -> float:
@@ -89,6 +144,13 @@ def one_of(option: str, *choices: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def _whole(option: str, text: str, lowest: int, highest: int, what: str) -> int:
+    value = _within(option, text, lowest, highest, what)
+    if not value.is_integer():
+        raise InputError(option, f"{text!r} is not a whole number")
+    return int(value)
 
 
 def _within(option: str, text: str, lowest: float, highest: float, what: str) -> float:

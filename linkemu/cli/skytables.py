@@ -41,6 +41,7 @@ def summarise(scenario: Scenario, compiled: Forecast) -> dict[str, Any]:
         "digest": compiled.sky.digest(),
         "warnings": list(compiled.warnings),
         "passes": len(compiled.passes),
+        "eclipses": compiled.sky.header["eclipses"],
         "windows": sorted(windows, key=lambda each: each["start_s"]),
         "outages": sorted(_outages(compiled), key=lambda each: each["start_s"]),
     }

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 
-from linkemu.forecast import start
+from linkemu.forecast import skies, start
 from linkemu.forecast.geometry import Pair, View, pairs, turn_s
-from linkemu.forecast.links import Link, compile_pair, faults
+from linkemu.forecast.links import Link, compile_pair
+from linkemu.forecast.meeting import faults
 from linkemu.forecast.plans import plans
-from linkemu.forecast.spans import Span, gaps
+from linkemu.forecast.spans import Span, disjoint, gaps
 from linkemu.link.timeline import Cause, LinkName, Sky
 from linkemu.orbit.element_set import Elements
 from linkemu.orbit.passes import Pass
 from linkemu.plan import Contact, Plan, Sighting, assign
 from linkemu.scenario.model import Scenario
-from linkemu.weather.clouds import CloudField, blocked_intervals
 
 _OVERRUN_s = 0.5  # a contact that the scenario's end cuts goes on by more than any light time
 
@@ -32,12 +32,16 @@ class Forecast:
     epoch: datetime  # UTC of scenario time 0
     sky: Sky
     plans: Mapping[str, Plan]  # by node
+    links: tuple[Link, ...]  # how the sky came about, meeting by meeting
     passes: tuple[Pass, ...]  # that touch the scenario, uncut up to an hour beyond its start and end
     warnings: tuple[str, ...]
 
 
-def forecast(scenario: Scenario, progress: Progress | None = None) -> Forecast:
+def forecast(scenario: Scenario, progress: Progress | None = None, step_s: float = 1.0) -> Forecast:
     """Compile a scenario; a pure function of the scenario and its element files.
+
+    ``step_s`` is that of geometry and slow means, a whole part of a second; what is drawn keeps its own
+    grids whatever it is.
 
     Raises:
         ElementsError: an element file is wrong, or a satellite isn't in it.
@@ -47,19 +51,21 @@ def forecast(scenario: Scenario, progress: Progress | None = None) -> Forecast:
     tell(0.0, "elements and passes")
     chosen = start.choose(scenario)
     epoch = start.epoch(scenario, chosen)
-    every = pairs(scenario, chosen, epoch)
+    every = pairs(scenario, chosen, epoch, step_s)
     contacts = schedule(scenario, every)
-    clouds = {station.id: _clouds(scenario, epoch, station.id) for station in scenario.stations}
+    weather = skies.skies(scenario, epoch)
+    clouds = {station.id: _clouds(scenario, station.id) for station in scenario.stations}
     links = []
     for done, pair in enumerate(every):
         tell(0.1 + 0.9 * done / len(every), f"{pair.station.id} - {pair.satellite.id}")
         mine = [c for c in contacts if (c.sighting.station, c.sighting.satellite) == pair.names]
-        links.append(compile_pair(scenario, epoch, pair, mine, clouds[pair.station.id]))
+        over = pair.station.id
+        links.append(compile_pair(scenario, epoch, pair, mine, clouds[over], weather[over]))
     tell(1.0, "done")
     passes = sorted((one for pair in every for one in pair.passes), key=lambda one: one.aos_s)
-    warned = [*start.warnings(scenario, chosen, epoch), *_warnings(links)]
+    warned = [*start.warnings(scenario, chosen, epoch), *skies.warnings(scenario, weather), *_warnings(links)]
     sky = _sky(scenario, chosen, epoch, links)
-    return Forecast(epoch, sky, plans(scenario, links), tuple(passes), tuple(warned))
+    return Forecast(epoch, sky, plans(scenario, links), tuple(links), tuple(passes), tuple(warned))
 
 
 def _silent(share: float, text: str) -> None:
@@ -79,18 +85,19 @@ def schedule(scenario: Scenario, every: Sequence[Pair]) -> tuple[Contact, ...]:
 
 
 def _sightings(scenario: Scenario, pair: Pair, view: View) -> list[Sighting]:
-    closed = [*view.sun, *faults(scenario, pair, None, known=True)]
+    closed = [*view.sun, *view.keyhole, *faults(scenario, pair, None, known=True)]
     window = (max(view.aos_s, 0.0), min(view.los_s, scenario.duration_s + _OVERRUN_s))
     open_times = gaps(*window, closed)
     return [Sighting(*pair.names, begin_s, end_s, view.max_elevation_deg) for begin_s, end_s in open_times]
 
 
-def _clouds(scenario: Scenario, epoch: datetime, station: str) -> list[Span]:
-    scripted = [(cloud.start_s, cloud.duration_s) for cloud in scenario.clouds if cloud.station == station]
-    weather = scenario.weather
-    field = CloudField(scenario.seed, station, weather.cover, weather.correlation_s, epoch)
-    blocked = blocked_intervals(scripted, 0.0, scenario.duration_s, field)
-    return [Span(round(begin, 6), round(end, 6), Cause.CLOUD) for begin, end in blocked.tolist()]
+def _clouds(scenario: Scenario, station: str) -> list[Span]:
+    """The scripted ones."""
+    return disjoint(
+        Span(cloud.start_s, cloud.start_s + cloud.duration_s, Cause.CLOUD)
+        for cloud in scenario.clouds
+        if cloud.station == station
+    )
 
 
 def _warnings(links: Sequence[Link]) -> list[str]:
@@ -100,7 +107,7 @@ def _warnings(links: Sequence[Link]) -> list[str]:
         f"{link.pair.satellite.id} over {link.pair.station.id}: no mode ever closes {direction.value}"
         for link in links
         for direction, segments in link.planned.items()
-        if link.contacts and not segments.rate_bps.any()
+        if link.meetings and not segments.rate_bps.any()
     ]
 
 
@@ -116,6 +123,7 @@ def _sky(scenario: Scenario, chosen: Sequence[Elements], epoch: datetime, links:
             satellite.id: {"norad": one.norad_id, "epoch": one.epoch.isoformat(), "name": one.name}
             for satellite, one in zip(scenario.satellites, chosen, strict=True)
         },
+        "eclipses": {link.pair.satellite.id: link.pair.eclipses for link in links},
         "versions": {name: version(name) for name in ("linkemu", "numpy", "scipy", "sgp4", "skyfield")},
     }
     timelines = {

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from linkemu.forecast.spans import Span, positive
 from linkemu.link.timeline import Cause
 from linkemu.machine import Direction
+from linkemu.optics import mount
 from linkemu.orbit import passes
 from linkemu.orbit.element_set import Elements
 from linkemu.orbit.passes import Pass
@@ -27,8 +28,10 @@ from linkemu.scenario.model import Satellite, Scenario, Station
 Array = NDArray[np.float64]
 
 LEAD_s = 3600.0  # passes are sought from so long before the scenario, so that none is cut at its start
+_HIGH_s, _FOLLOW_s = (-300.0, 300.0), 0.1  # where a keyhole is sought, around culmination
+_LOW_deg, _FEWEST = 45.0, 16  # it isn't in low or short passes
 _PAD_s = 6.0  # samples and delays reach so far beyond a pass
-_SUNRISE_rad = math.radians(-0.833)  # refraction and semi-diameter (Meeus, Astronomical Algorithms, ch. 15)
+SUNRISE_rad = math.radians(-0.833)  # refraction and semi-diameter (Meeus, Astronomical Algorithms, ch. 15)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,8 +48,18 @@ class View:
     range_m: Array
     range_rate_mps: Array
     slew_radps: Array
+    point_ahead_rad: Array
+    night: NDArray[np.bool_]
     light_s: dict[Direction, Array]  # one-way light time of light that leaves at t_s
+    step_s: float  # between samples; a second holds a whole number of them
     sun: list[Span]  # exclusion at either end
+    keyhole: list[Span]  # when the mount on the ground can't follow
+    eclipse: list[tuple[float, float]]  # when the Earth hides the Sun from the satellite
+
+    @property
+    def whole(self) -> slice:
+        """The samples at whole seconds of UTC."""
+        return slice(None, None, round(1.0 / self.step_s))
 
     def delay_s(self, t_s: float, direction: Direction) -> float:
         """One-way light time at a time, linear between the samples (50 ns in low orbit)."""
@@ -63,6 +76,11 @@ class Pair:
     track: Track
     passes: tuple[Pass, ...]
     views: tuple[View, ...]
+
+    @property
+    def eclipses(self) -> list[tuple[float, float]]:
+        """When the Earth hides the Sun from the satellite, during the passes."""
+        return [(round(start, 3), round(end, 3)) for view in self.views for start, end in view.eclipse]
 
     @property
     def names(self) -> tuple[str, str]:
@@ -84,7 +102,7 @@ def seek(scenario: Scenario, chosen: Sequence[Elements], epoch: datetime, durati
     return passes.find(named, [site(station) for station in scenario.stations], epoch, duration_s)
 
 
-def pairs(scenario: Scenario, chosen: Sequence[Elements], epoch: datetime) -> list[Pair]:
+def pairs(scenario: Scenario, chosen: Sequence[Elements], epoch: datetime, step_s: float = 1.0) -> list[Pair]:
     """Every station with every satellite, numbered in the order of the scenario; some have no pass."""
     early = epoch - timedelta(seconds=LEAD_s)
     late = [
@@ -101,7 +119,7 @@ def pairs(scenario: Scenario, chosen: Sequence[Elements], epoch: datetime) -> li
                 and each.los_s > 0.0
                 and each.aos_s < scenario.duration_s
             )
-            views = tuple(_view(each, station, satellite, track, epoch, scenario.duration_s) for each in mine)
+            views = tuple(_view(each, station, satellite, track, scenario, step_s) for each in mine)
             result.append(Pair(len(result), station, satellite, track, mine, views))
     return result
 
@@ -111,12 +129,12 @@ def _shifted(one: Pass, by_s: float) -> Pass:
 
 
 def _view(
-    one: Pass, station: Station, satellite: Satellite, track: Track, epoch: datetime, duration_s: float
+    one: Pass, station: Station, satellite: Satellite, track: Track, scenario: Scenario, step_s: float
 ) -> View:
-    start_s, end_s = max(one.aos_s, 0.0) - _PAD_s, min(one.los_s, duration_s) + _PAD_s
-    within_s = epoch.microsecond * 1e-6  # of a second of UTC, at the epoch
+    start_s, end_s = max(one.aos_s, 0.0) - _PAD_s, min(one.los_s, scenario.duration_s) + _PAD_s
+    within_s = track.epoch.microsecond * 1e-6  # of a second of UTC, at the epoch
     first, last = math.floor(start_s + within_s), math.ceil(end_s + within_s)
-    t_s: Array = np.arange(first, last + 1, dtype=np.float64) - within_s
+    t_s: Array = first + np.arange(round((last - first) / step_s) + 1, dtype=np.float64) * step_s - within_s
     look = track.look(t_s)
     return View(
         aos_s=one.aos_s,
@@ -129,9 +147,34 @@ def _view(
         range_m=look.range_m,
         range_rate_mps=look.range_rate_mps,
         slew_radps=track.slew_rate_radps(t_s),
+        point_ahead_rad=track.point_ahead_rad(t_s),
+        night=track.sun_elevation_rad(t_s) <= SUNRISE_rad,
         light_s={direction: track.light_time(t_s, direction) for direction in Direction},
+        step_s=step_s,
         sun=_sun(track, t_s, station, satellite),
+        keyhole=_keyhole(one, station, track, scenario.acquisition.spin_up_s),
+        eclipse=_eclipse(track, t_s),
     )
+
+
+def _keyhole(one: Pass, station: Station, track: Track, spin_up_s: float) -> list[Span]:
+    """When the mount on the ground can't follow, close to the zenith; foreseen, on a grid of its own."""
+    rate = station.terminal.slew_radps
+    t_s = np.arange(_HIGH_s[0], _HIGH_s[1], _FOLLOW_s) + one.tca_s
+    t_s = t_s[(t_s >= one.aos_s) & (t_s <= one.los_s)]
+    if one.max_elevation_deg < _LOW_deg or len(t_s) < _FEWEST:
+        return []
+    hole = mount.keyhole(t_s, track.look(t_s).azimuth_rad, rate, rate / spin_up_s)
+    return [] if hole is None else [Span(*hole, Cause.KEYHOLE)]
+
+
+def _eclipse(track: Track, t_s: Array) -> list[tuple[float, float]]:
+    """Stretches without direct sunlight on the satellite, to the nearest sample."""
+    dark = np.concatenate([[False], np.asarray(track.sunlit(t_s)) == 0, [False]])
+    edges = np.flatnonzero(dark[1:] != dark[:-1])
+    return [
+        (float(t_s[first]), float(t_s[stop - 1])) for first, stop in zip(edges[::2], edges[1::2], strict=True)
+    ]
 
 
 def _sun(track: Track, t_s: Array, station: Station, satellite: Satellite) -> list[Span]:
@@ -141,7 +184,7 @@ def _sun(track: Track, t_s: Array, station: Station, satellite: Satellite) -> li
     that both ends see it in the same direction.
     """
     apart_rad = track.sun_separation_rad(t_s)
-    up = track.sun_elevation_rad(t_s) > _SUNRISE_rad
+    up = track.sun_elevation_rad(t_s) > SUNRISE_rad
     lit = track.sunlit(t_s) > 0
     ground_rad = np.where(up, math.radians(station.sun_exclusion_deg) - apart_rad, -1.0)
     orbit_rad = np.where(lit, satellite.terminal.sun_exclusion_rad - (math.pi - apart_rad), -1.0)

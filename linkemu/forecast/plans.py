@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from linkemu.forecast.geometry import View
-from linkemu.forecast.links import Link
+from linkemu.forecast.links import Link, interleaver_s
 from linkemu.forecast.spans import Segments
 from linkemu.machine import Direction
 from linkemu.plan import Contact, Plan, Window
@@ -22,7 +22,7 @@ def plans(scenario: Scenario, links: Sequence[Link]) -> dict[str, Plan]:
     windows: dict[str, list[Window]] = {node: [] for node in nodes}
     for link in links:
         station, satellite = link.pair.names
-        for contact, view in link.contacts:
+        for contact, view in ((m.contact, m.view) for m in link.meetings):
             windows[station].append(_window(link, contact, view, Direction.UP, scenario.duration_s))
             windows[satellite].append(_window(link, contact, view, Direction.DOWN, scenario.duration_s))
     return {
@@ -41,7 +41,7 @@ def _window(
         end_s -= view.delay_s(end_s, direction)
     end_s = min(end_s, end_of_scenario_s)
     times = np.append(np.arange(start_s, end_s, _DELAY_STEP_s), end_s)
-    delays = np.interp(times, view.t_s, view.light_s[direction])
+    delays = np.interp(times, view.t_s, view.light_s[direction]) + interleaver_s(link.pair, direction)
     samples = (
         (round(t_s, 6), round(delay_s, 9))
         for t_s, delay_s in zip(times.tolist(), delays.tolist(), strict=True)

@@ -18,6 +18,7 @@ class Cause(IntEnum):
     FADE = 7
     FAULT = 8
     MARGIN = 9  # in view and tracked, but no mode closes
+    KEYHOLE = 10  # too near the zenith for the mount to follow
 
 
-PLANNED = frozenset({Cause.BELOW_MASK, Cause.UNASSIGNED, Cause.SLEWING, Cause.SUN})
+PLANNED = frozenset({Cause.BELOW_MASK, Cause.UNASSIGNED, Cause.SLEWING, Cause.SUN, Cause.KEYHOLE})

@@ -1,65 +1,26 @@
-"""Fading in time: a Gaussian driver with Matern-3/2 correlation, its irradiance, and the slots it erases.
+"""Irradiance of mean 1 from a Gaussian driver: lognormal and gamma-gamma, and how long and often it fades.
 
-White noise is indexed by absolute slots (UTC since 1970 over the slot length) and worked in fixed blocks,
-each from its own burn-in: any block can be had alone, and a scenario that starts an hour later meets the same
-fades. Matern-3/2 is smooth enough for fade counts to exist (Rice), which a first-order filter isn't. The
-strength of the turbulence is constant within a block of about four seconds.
+The scintillation index alone decides the law: lognormal up to LOGNORMAL_BELOW, gamma-gamma above, whose
+alpha : beta is that of a point receiver under the same Rytov variance. Statistics are closed forms (Rice);
+time is driver.py's. An index is the variance of irradiance over its squared mean.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 from scipy.special import gammaln, kve, ndtr, ndtri
 
-from linkemu.optics import modem, turbulence
-from linkemu.rng import Stream
+from linkemu.optics import turbulence
+from linkemu.optics.driver import correlation as correlation
 
 Array = NDArray[np.float64]
 
-BLOCK_s = 4.096
-SAMPLES_PER_SLOT = 4  # the receiver's interleaver averages linear power over a slot
 LOGNORMAL_BELOW = 0.3  # scintillation index up to which the lognormal law serves
-_MEMORIES = 20.0  # burn-in in units of the correlation time: what is left is below 1e-7
-_TALLEST = 8.3  # no deviate lies further out
-
-
-@dataclass(frozen=True, slots=True)
-class Turbulence:
-    """Conditions of one block: index after the aperture, Rytov variance, and crossing rate of the mean."""
-
-    index: float
-    rytov: float
-    bandwidth_Hz: float
-
-
-def correlation(rate: float, lag_s: Array) -> Array:
-    """Matern-3/2 autocorrelation for rate w = 2 pi nu0 in 1/s."""
-    scaled = rate * np.abs(lag_s)
-    rho: Array = (1.0 + scaled) * np.exp(-scaled)
-    return rho
-
-
-def recursion(rate: float, step_s: float) -> tuple[Array, Array]:
-    """Filter (b, a) that turns unit white noise into the exact process at this step.
-
-    The sampled process is ARMA(2, 1): poles twice at exp(-w dt); the zero follows by factoring the covariance
-    of what the poles leave over.
-    """
-    pole = np.exp(-rate * step_s)
-    a = np.array([1.0, -2.0 * pole, pole**2])
-    lags: Array = np.arange(3.0)
-    near, far = (
-        float(a @ correlation(rate, step_s * (lag + lags[:, None] - lags[None, :])) @ a) for lag in (0, 1)
-    )
-    ratio = far / near
-    zero = 2.0 * ratio / (1.0 + np.sqrt(max(0.0, 1.0 - 4.0 * ratio**2)))
-    scale = np.sqrt(near / (1.0 + zero**2))
-    return np.array([scale, scale * zero]), a
+_STEP, _RYTOV_STEP = 0.004, 0.05  # of ln(index) and ln(Rytov variance) between tables
+_POINTS = 1201
 
 
 def depth_dB(index: float, probability: float) -> float:
@@ -74,13 +35,36 @@ def statistics(index: float, bandwidth_Hz: float, fade_dB: float) -> tuple[float
     Rice's formula, as in Andrews and Phillips 2005, chapter 11.
     """
     spread = np.sqrt(np.log1p(index))
-    level = (spread**2 / 2.0 - np.log(10.0) / 10.0 * fade_dB) / spread
+    level = float((spread**2 / 2.0 - np.log(10.0) / 10.0 * fade_dB) / spread)
+    return rice(level, bandwidth_Hz)
+
+
+def rice(level: float, bandwidth_Hz: float) -> tuple[float, float, float]:
+    """Of a standard normal process below ``level``: share of time, crossings a second, mean length in s."""
     share = float(ndtr(level))
     rate_Hz = float(bandwidth_Hz * np.exp(-(level**2) / 2.0))
     return share, rate_Hz, share / rate_Hz
 
 
-def lognormal(driver: Array, index: float) -> Array:
+def level(power_dB: Array, index: float, rytov: float) -> Array:
+    """The driver's value at which irradiance has this level over its mean: the inverse of the maps."""
+    if index < LOGNORMAL_BELOW:
+        variance = np.log1p(index)
+        driver: Array = (np.log(10.0) / 10.0 * power_dB + variance / 2.0) / np.sqrt(variance)
+        return driver
+    deviates, logs = _table(*_key(index, rytov))
+    return np.asarray(np.interp(np.log(10.0) / 10.0 * power_dB, logs, deviates))
+
+
+def log_quantile(deviate: float, index: float, rytov: float) -> float:
+    """ln(irradiance) over its mean where the driver has this value."""
+    if index < LOGNORMAL_BELOW:
+        variance = float(np.log1p(index))
+        return float(deviate * variance**0.5 - variance / 2.0)
+    return float(np.interp(deviate, *_table(*_key(index, rytov))))
+
+
+def lognormal(driver: Array, index: float | Array) -> Array:
     """Irradiance of mean 1 and this scintillation index from a standard normal driver."""
     variance = np.log1p(index)
     irradiance: Array = np.exp(np.sqrt(variance) * driver - variance / 2.0)
@@ -88,78 +72,63 @@ def lognormal(driver: Array, index: float) -> Array:
 
 
 def gamma_gamma(driver: Array, index: float, rytov: float) -> Array:
-    """Irradiance of mean 1 by the gamma-gamma law; alpha : beta as at a point under this Rytov variance."""
-    deviates, log_irradiance = _table(round(index, 3), round(rytov, 2))
-    irradiance: Array = np.exp(np.interp(driver, deviates, log_irradiance))
+    """Irradiance of mean 1 by the gamma-gamma law; the index is met within half a percent."""
+    deviates, logs = _table(*_key(index, rytov))
+    irradiance: Array = np.exp(np.interp(driver, deviates, logs))
     return irradiance
 
 
-@lru_cache(maxsize=256)
-def _table(index: float, rytov: float) -> tuple[Array, Array]:
-    """Normal deviate and log irradiance of equal probability (physics notes, appendix I2)."""
+def irradiance(driver: Array, piece: NDArray[np.intp], index: Array, rytov: Array) -> Array:
+    """Irradiance of mean 1 under conditions that change: ``piece`` names those of each sample, ascending."""
+    result = lognormal(driver, np.minimum(index, LOGNORMAL_BELOW)[piece])
+    for strong in np.flatnonzero(index >= LOGNORMAL_BELOW).tolist():
+        part = slice(*np.searchsorted(piece, (strong, strong + 1)).tolist())
+        result[part] = gamma_gamma(driver[part], float(index[strong]), float(rytov[strong]))
+    return result
+
+
+def parameters(index: float, rytov: float) -> tuple[float, float]:
+    """Alpha and beta of a gamma-gamma law of this index, in the ratio that they have at a point."""
     alpha, beta = turbulence.gamma_gamma(max(rytov, 0.01))
     linear, square = 1.0 / alpha + 1.0 / beta, 1.0 / (alpha * beta)
     shrink = 2.0 * index / (linear + np.sqrt(linear**2 + 4.0 * square * index))
-    a, b = alpha / shrink, beta / shrink
-    logs = np.linspace(np.log(1e-9), np.log(10.0**2.5), 6001)
-    argument = 2.0 * np.sqrt(a * b) * np.exp(logs / 2.0)
-    density = np.log(2.0) + (a + b) / 2.0 * (np.log(a * b) + logs) - gammaln(a) - gammaln(b)
-    density += np.log(np.maximum(kve(a - b, argument), 1e-300)) - argument  # of ln I
-    mass = np.exp(density)
+    return float(alpha / shrink), float(beta / shrink)
+
+
+def density(log_irradiance: Array, alpha: float, beta: float) -> Array:
+    """Gamma-gamma density of ln(irradiance) (Al-Habash, Andrews and Phillips, Opt. Eng. 40:1554, 2001)."""
+    argument = 2.0 * np.sqrt(alpha * beta) * np.exp(log_irradiance / 2.0)
+    log_density = np.log(2.0) + (alpha + beta) / 2.0 * (np.log(alpha * beta) + log_irradiance)
+    log_density += np.log(np.maximum(kve(alpha - beta, argument), 1e-300)) - argument
+    result: Array = np.exp(log_density - gammaln(alpha) - gammaln(beta))
+    return result
+
+
+def log_density(log_irradiance: Array, index: float, rytov: float) -> Array:
+    """Density of ln(irradiance) by the law that this index has."""
+    if index >= LOGNORMAL_BELOW:
+        return density(log_irradiance, *parameters(index, rytov))
+    variance = np.log1p(index)
+    scaled = (log_irradiance + variance / 2.0) ** 2 / (2.0 * variance)
+    normal: Array = np.exp(-scaled) / np.sqrt(2.0 * np.pi * variance)
+    return normal
+
+
+def _key(index: float, rytov: float) -> tuple[int, int]:
+    return round(np.log(index) / _STEP), round(np.log(max(rytov, 0.01)) / _RYTOV_STEP)
+
+
+@lru_cache(maxsize=1024)
+def _table(index_key: int, rytov_key: int) -> tuple[Array, Array]:
+    """Normal deviate and log irradiance of equal probability, scaled to mean 1 (physics notes, I2)."""
+    alpha, beta = parameters(float(np.exp(index_key * _STEP)), float(np.exp(rytov_key * _RYTOV_STEP)))
+    logs = np.linspace(np.log(1e-9), np.log(10.0**2.5), _POINTS)
+    mass = density(logs, alpha, beta)
     below = np.concatenate([[0.0], np.cumsum((mass[1:] + mass[:-1]) / 2.0)])
-    deviates = ndtri(np.clip(below / below[-1], 1e-16, 1.0 - 1e-16))
+    above = np.concatenate([[0.0], np.cumsum((mass[:0:-1] + mass[-2::-1]) / 2.0)])[::-1]
+    total = below[-1]
+    deviates = np.where(
+        below < above, ndtri(np.maximum(below / total, 1e-300)), -ndtri(np.maximum(above / total, 1e-300))
+    )
     kept = np.flatnonzero(np.diff(deviates, prepend=-np.inf) > 0.0)
     return deviates[kept], logs[kept]
-
-
-class Process:
-    """The fading of one direction of one link, by block number; a pure function of seed and identities."""
-
-    def __init__(self, seed: int, station: str, satellite: str, direction: str, slot_ns: int) -> None:
-        self.slots = max(64, round(BLOCK_s * 1e9 / slot_ns))  # in a block
-        self._step_s = slot_ns * 1e-9 / SAMPLES_PER_SLOT
-        self._noise = Stream(seed, "fade", station, satellite, direction)
-        self._luck = Stream(seed, "codeword", station, satellite, direction)
-
-    def driver(self, block: int, bandwidth_Hz: float) -> Array:
-        """Standard normal samples of the block, SAMPLES_PER_SLOT for each slot."""
-        rate = 2.0 * np.pi * bandwidth_Hz
-        b, a = recursion(rate, self._step_s)
-        wanted = self.slots * SAMPLES_PER_SLOT
-        first = block * wanted
-        burn = min(first, int(np.ceil(_MEMORIES / (rate * self._step_s))))
-        samples: Array = lfilter(b, a, self._noise.normal(first - burn, burn + wanted))[burn:]
-        return samples
-
-    def power(self, block: int, air: Turbulence) -> Array:
-        """Received power over its mean, averaged over each slot of the block."""
-        driver = self.driver(block, air.bandwidth_Hz)
-        if air.index < LOGNORMAL_BELOW:
-            irradiance = lognormal(driver, air.index)
-        else:
-            irradiance = gamma_gamma(driver, air.index, air.rytov)
-        mean: Array = irradiance.reshape(self.slots, SAMPLES_PER_SLOT).mean(axis=1)
-        return mean
-
-    def erased(
-        self, block: int, air: Turbulence, mean_dBm: Array, sensitivity_dBm: Array
-    ) -> NDArray[np.bool_]:
-        """Which slots of the block are lost; the arguments are (slots,), sensitivity nan where no mode is."""
-        lost = np.zeros(self.slots, dtype=np.bool_)
-        safe_dBm = modem.never_fails_dBm(0.0)
-        spare_dB = mean_dBm - sensitivity_dBm - safe_dBm
-        if np.all(np.isnan(spare_dB)) or np.nanmin(spare_dB) >= _deepest_dB(air):
-            return lost
-        excess_dB = mean_dBm - sensitivity_dBm + 10.0 * np.log10(self.power(block, air))
-        doubtful = np.flatnonzero(excess_dB < safe_dBm)
-        luck = self._luck.uniform(block * self.slots, self.slots)[doubtful]
-        lost[doubtful] = luck < modem.failure(excess_dB[doubtful], 0.0)
-        return lost
-
-
-def _deepest_dB(air: Turbulence) -> float:
-    """A fade that no draw exceeds; without bound where the tail is a gamma-gamma's."""
-    if air.index >= LOGNORMAL_BELOW:
-        return float("inf")
-    variance = np.log1p(air.index)
-    return float(10.0 / np.log(10.0) * (_TALLEST * np.sqrt(variance) + variance / 2.0))

@@ -1,72 +1,27 @@
-"""Turbulence of the air above a site: profile, its moments, and the scintillation that they cause.
+"""What turbulence does to light on its way through the air: coherence, angles, scintillation, and how fast.
 
-Hufnagel-Valley profile, weak-fluctuation theory with saturation (Andrews and Phillips, Laser Beam Propagation
-through Random Media, 2nd ed., "A&P"), aperture averaging of ITU-R P.1622. Variances are of ln(irradiance) or
-normalised irradiance, never in dB. Below 10 degrees of elevation the theory isn't trusted.
+Weak-fluctuation theory with saturation (Andrews and Phillips, Laser Beam Propagation through Random Media,
+2nd ed., SPIE 2005, "A&P"), aperture averaging of ITU-R P.1622. Variances are of ln(irradiance) or normalised
+irradiance, never in dB. Below 10 degrees of elevation the theory isn't trusted. No time series here.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linkemu.optics.atmosphere import airmass, apparent
+from linkemu.optics.profile import HV57 as HV57
+from linkemu.optics.profile import HufnagelValley as HufnagelValley
+from linkemu.optics.profile import Moments as Moments
+from linkemu.optics.profile import Profile as Profile
+from linkemu.optics.profile import moments as moments
 
 Array = NDArray[np.float64]
 
-_LAYERS_m = ((0.0, 200.0), (200.0, 4_000.0), (4_000.0, 20_000.0))
+LIGHT_mps = 299_792_458.0  # SI, exact
 _FLAT_rad = np.radians(30.0)  # below it the air's curvature counts
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """Hufnagel-Valley: rms wind aloft and ground strength; the defaults are the model named 5/7."""
-
-    wind_mps: float = 21.0
-    ground: float = 1.7e-14  # m^(-2/3)
-
-    def strength(self, height_m: Array, altitude_m: float = 0.0) -> Array:
-        """Cn2 in m^(-2/3) at heights above ground of a site (A&P eq. 12.1; ITU-R P.1621)."""
-        z = height_m + altitude_m
-        jet = 0.00594 * (self.wind_mps / 27.0) ** 2 * (1e-5 * z) ** 10 * np.exp(-z / 1000.0)
-        total: Array = jet + 2.7e-16 * np.exp(-z / 1500.0) + self.ground * np.exp(-height_m / 100.0)
-        return total
-
-
-HV57 = Profile()
-
-
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """Integrals of Cn2 h^p over height: all that the slant path needs."""
-
-    zero: float
-    five_sixths: float
-    five_thirds: float
-    two: float
-
-    @property
-    def height_m(self) -> float:
-        """Height of the turbulence that scintillates (ITU-R P.1622 eq. 7)."""
-        return float((self.two / self.five_sixths) ** (6 / 7))
-
-
-@lru_cache(maxsize=256)
-def moments(profile: Profile, altitude_m: float = 0.0, start_m: float = 0.0) -> Moments:
-    """By Gauss-Legendre in three layers up to 20 km, seen by a terminal ``start_m`` above the ground."""
-    nodes, weights = np.polynomial.legendre.leggauss(64)
-    heights, steps = [], []
-    for low, high in _LAYERS_m:
-        low = max(low, start_m)
-        heights.append(low + (nodes + 1.0) / 2.0 * (high - low))
-        steps.append(weights / 2.0 * (high - low))
-    h, dh = np.concatenate(heights), np.concatenate(steps)
-    strength = profile.strength(h, altitude_m) * dh
-    zero, *others = (float(np.sum(strength * (h - start_m) ** power)) for power in (0.0, 5 / 6, 5 / 3, 2.0))
-    return Moments(zero, *others)
+_SPHERE_m = 15_000.0  # height of the air that makes the speckle (physics notes, section B6)
 
 
 def slant(elevation_rad: Array) -> Array:
@@ -76,25 +31,66 @@ def slant(elevation_rad: Array) -> Array:
     return path
 
 
+def wavenumber(wavelength_m: float) -> float:
+    """2 pi over the wavelength."""
+    return 2.0 * np.pi / wavelength_m
+
+
 def fried_m(wavelength_m: float, elevation_rad: Array, m: Moments) -> Array:
     """Fried's coherence diameter of a plane wave at the ground (A&P section 12.5)."""
-    k = 2.0 * np.pi / wavelength_m
-    r0: Array = (0.423 * k**2 * slant(elevation_rad) * m.zero) ** (-3 / 5)
+    r0: Array = (0.423 * wavenumber(wavelength_m) ** 2 * slant(elevation_rad) * m.zero) ** (-3 / 5)
     return r0
+
+
+def seeing_rad(wavelength_m: float, fried: Array) -> Array:
+    """Full width of a long exposure: 0.98 wavelengths over Fried's diameter (Roddier 1981)."""
+    width: Array = 0.98 * wavelength_m / fried
+    return width
 
 
 def isoplanatic_rad(wavelength_m: float, elevation_rad: Array, m: Moments) -> Array:
     """Isoplanatic angle (A&P section 12.5)."""
-    k = 2.0 * np.pi / wavelength_m
-    angle: Array = (2.914 * k**2 * slant(elevation_rad) ** (8 / 3) * m.five_thirds) ** (-3 / 5)
+    path = slant(elevation_rad) ** (8 / 3)
+    angle: Array = (2.914 * wavenumber(wavelength_m) ** 2 * path * m.five_thirds) ** (-3 / 5)
     return angle
+
+
+def point_ahead_rad(across_mps: Array) -> Array:
+    """Angle between received and sent light: twice the transverse speed over c."""
+    return np.asarray(2.0 * across_mps / LIGHT_mps)
+
+
+def decorrelation(angle_rad: Array, isoplanatic: Array) -> Array:
+    """Share of a correction that is wrong this far from where it was measured, 0 to 1.
+
+    1 - exp(-(angle / isoplanatic angle)^(5/3)): one Strehl's loss to anisoplanatism (Fried 1982).
+    """
+    return np.asarray(-np.expm1(-((angle_rad / isoplanatic) ** (5 / 3))))
+
+
+def coherence_s(wavelength_m: float, elevation_rad: Array, m: Moments, drift_mps: Array) -> Array:
+    """Coherence time 0.314 r0 / v for the drift of the whole air (A&P section 12.5; Roddier 1981)."""
+    time: Array = (2.914 * wavenumber(wavelength_m) ** 2 * slant(elevation_rad) * m.zero) ** (
+        -3 / 5
+    ) / drift_mps
+    return time
 
 
 def rytov(wavelength_m: float, elevation_rad: Array, m: Moments) -> Array:
     """Rytov variance of a downlink plane wave (A&P eq. 12.38; ITU-R P.1622 eq. 1)."""
-    k = 2.0 * np.pi / wavelength_m
-    variance: Array = 2.25 * k ** (7 / 6) * slant(elevation_rad) ** (11 / 6) * m.five_sixths
+    path = slant(elevation_rad) ** (11 / 6)
+    variance: Array = 2.25 * wavenumber(wavelength_m) ** (7 / 6) * path * m.five_sixths
     return variance
+
+
+def uniform_rytov(wavelength_m: float, strength: float, length_m: float) -> float:
+    """Rytov variance of a plane wave along a level path of one Cn2 (A&P eq. 8.21)."""
+    return float(1.23 * strength * wavenumber(wavelength_m) ** (7 / 6) * length_m ** (11 / 6))
+
+
+def fade_scale_dB(rytov_variance: float) -> float:
+    """Two standard deviations of the log amplitude in dB, as ITU-R P.1814 states fade depth (its eq. 8)."""
+    return float(20.0 / np.log(10.0) * 2.0 * np.sqrt(rytov_variance / 4.0))
 
 
 def _large_small(rytov_variance: Array) -> tuple[Array, Array]:
@@ -119,20 +115,36 @@ def gamma_gamma(rytov_variance: float) -> tuple[float, float]:
 
 
 def averaging(aperture_m: float, wavelength_m: float, elevation_rad: Array, height_m: float) -> Array:
-    """What an aperture leaves of the scintillation index, 0 to 1 (ITU-R P.1622 eq. 6)."""
+    """What an aperture leaves of the scintillation index, 0 to 1 (ITU-R P.1622 eq. 6): downlink only.
+
+    In orbit the speckle is wider than any aperture (same, section 4.1.1).
+    """
     ratio = aperture_m**2 * np.sin(elevation_rad) / (wavelength_m * height_m)
     factor: Array = 1.0 / (1.0 + 1.1 * ratio ** (7 / 6))
     return factor
 
 
-def bandwidth_Hz(aperture_m: float, wavelength_m: float, elevation_rad: Array, slew_radps: Array) -> Array:
+def level_averaging(aperture_m: float, wavelength_m: float, length_m: float) -> float:
+    """The same for a plane wave along a level path (Churnside 1991; Kaushal and Kaddoum 2017, eq. 20)."""
+    ratio = wavenumber(wavelength_m) * aperture_m**2 / (4.0 * length_m)
+    return float(1.0 / (1.0 + 1.07 * ratio ** (7 / 6)))
+
+
+def bandwidth_Hz(
+    aperture_m: float,
+    wavelength_m: float,
+    elevation_rad: Array,
+    slew_radps: Array,
+    wind_mps: float = HV57.wind_mps,
+) -> Array:
     """Rate of upward crossings of the mean by the log irradiance, from the eddies that cross the beam.
 
-    Eddies of the Fresnel zone's size, or half an aperture, drift with the wind aloft (10 m/s taken) and with
-    the line of sight, which sweeps the air at 15 km along the zenith (physics notes, section B6; +-50 %).
+    Eddies of the Fresnel zone's size, or half an aperture, drift with the wind aloft and with the line of
+    sight, which sweeps the air at 15 km; wind and sweep have any angle between them, so their squares add
+    (physics notes, section B6; +-50 %).
     """
-    path_m = 15_000.0 / np.sin(np.maximum(elevation_rad, np.radians(5.0)))
-    speed = 10.0 + slew_radps * path_m
-    size = np.maximum(np.sqrt(path_m * wavelength_m / (2.0 * np.pi)), aperture_m / 2.0)
+    path_m = _SPHERE_m / np.sin(np.maximum(elevation_rad, np.radians(5.0)))
+    speed = np.hypot(wind_mps, slew_radps * path_m)
+    size = np.maximum(np.sqrt(path_m / wavenumber(wavelength_m)), aperture_m / 2.0)
     crossings: Array = 2.146 * speed / size / (2.0 * np.pi)
     return crossings

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from linkemu.machine import Direction
-from linkemu.scenario import model, presets, shape
+from linkemu.scenario import model, presets, shape, terminal_shape, weather_shape
 from linkemu.scenario.complaints import Problem
 
 _PHOTON_JOULE_METRE = 6.62607015e-34 * 299792458.0  # h c, exact in SI (CODATA 2018)
@@ -42,12 +42,15 @@ def scenario(file: shape.ScenarioFile, path: Path, text: str) -> model.Scenario:
     terminals = {row.id: terminal(row) for row in file.terminal}
     named = {row.terminal for row in file.station} | {row.terminal for row in file.satellite}
     for name in named - terminals.keys():
-        terminals[name] = terminal(shape.TerminalTable.model_validate(presets.terminals()[name]))
-    stations = tuple(_station(row, terminals[row.terminal]) for row in file.station)
+        terminals[name] = terminal(terminal_shape.TerminalTable.model_validate(presets.terminals()[name]))
+    stations = tuple(
+        _station(row, terminals[row.terminal], row.weather or file.weather) for row in file.station
+    )
     satellites = tuple(
         model.Satellite(row.id, row.name, row.norad, terminals[row.terminal]) for row in file.satellite
     )
-    fastest = max(mode.rate_bps for name in named for mode in terminals[name].modes)
+    rates = [mode.rate_bps for name in named for mode in terminals[name].modes]
+    fastest = max([*rates, *(terminals[name].radio_bps for name in named)])
     return model.Scenario(
         name=file.name or _name_from(path),
         path=path,
@@ -67,10 +70,21 @@ def scenario(file: shape.ScenarioFile, path: Path, text: str) -> model.Scenario:
             file.queue.size or max(2**20, round(fastest * _QUEUE_S / 8)), file.queue.hold
         ),
         acquisition=model.Acquisition(
-            file.acquisition.shape, file.acquisition.reacquire, file.acquisition.short_loss
+            file.acquisition.shape,
+            file.acquisition.reacquire,
+            file.acquisition.short_loss,
+            file.acquisition.coarse,
+            file.acquisition.fine,
+            file.acquisition.spin_up,
         ),
-        weather=model.Weather(file.weather.cloud_cover, file.weather.correlation),
         text=text,
+        turbulence=model.Turbulence(
+            file.turbulence.model,
+            file.turbulence.wind,
+            file.turbulence.ground,
+            file.turbulence.wander,
+            file.turbulence.precompensation,
+        ),
     )
 
 
@@ -79,7 +93,7 @@ def _name_from(path: Path) -> str:
     return re.sub("[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:63] or "scenario"
 
 
-def terminal(row: shape.TerminalTable) -> model.Terminal:
+def terminal(row: terminal_shape.TerminalTable) -> model.Terminal:
     """A terminal with its modes sorted, fastest first."""
     modes = [_mode(mode, row.wavelength) for mode in row.modes]
     return model.Terminal(
@@ -98,17 +112,34 @@ def terminal(row: shape.TerminalTable) -> model.Terminal:
         hold_s=row.hold,
         sun_exclusion_rad=row.sun_exclusion,
         source=row.source,
+        bias_rad=row.bias,
+        truncation=row.truncation,
+        front=model.Front(
+            row.coupling, row.ao_bandwidth, row.ao_pitch, row.detection, row.field_of_view, row.filter
+        ),
+        modem=_modem(row.modem),
+        radio_bps=row.radio,
+        jitter_bandwidth_Hz=row.jitter_bandwidth,
     )
 
 
-def _mode(row: shape.ModeTable, wavelength_m: float) -> model.Mode:
+def _modem(row: terminal_shape.ModemTable) -> model.Modem:
+    steps_dB = (row.margin, row.step_up, row.step_down)
+    times_s = (row.dwell, row.report, row.filter, row.silence, row.interleaver)
+    return model.Modem(row.adaptation, *steps_dB, *times_s)
+
+
+def _mode(row: terminal_shape.ModeTable, wavelength_m: float) -> model.Mode:
     """Photons per bit n become n (h c / wavelength) rate watts."""
     if row.sensitivity > 0.0:
-        return model.Mode(row.rate, row.sensitivity)
-    return model.Mode(row.rate, -row.sensitivity * row.rate * _PHOTON_JOULE_METRE / wavelength_m)
+        return model.Mode(row.rate, row.sensitivity, row.slope, row.name)
+    power_W = -row.sensitivity * row.rate * _PHOTON_JOULE_METRE / wavelength_m
+    return model.Mode(row.rate, power_W, row.slope, row.name)
 
 
-def _station(row: shape.StationTable, terminal: model.Terminal) -> model.Station:
+def _station(
+    row: shape.StationTable, terminal: model.Terminal, weather: weather_shape.WeatherTable
+) -> model.Station:
     return model.Station(
         id=row.id,
         latitude_deg=row.latitude,
@@ -118,6 +149,25 @@ def _station(row: shape.StationTable, terminal: model.Terminal) -> model.Station
         sun_exclusion_deg=row.sun_exclusion,
         terminal=terminal,
         http=row.http,
+        sky=_sky(weather),
+    )
+
+
+def _sky(row: weather_shape.WeatherTable) -> model.Sky:
+    paths = {"metar": row.metar, "taf": row.taf, "table": row.table}
+    source = next((name for name, path in paths.items() if path is not None), "state")
+    return model.Sky(
+        source=source,  # type: ignore[arg-type]
+        path=paths.get(source),
+        elevation_m=row.elevation,
+        cover=row.cloud_cover,
+        genus=row.genus,
+        base_m=row.base,
+        cirrus=row.cirrus,
+        visibility_m=row.visibility,
+        rain_mmph=row.rain,
+        snow_mmph=row.snow,
+        wind_from_rad=row.wind_from,
     )
 
 

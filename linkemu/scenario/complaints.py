@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from linkemu.scenario.shape import Quantity
+from linkemu.scenario.quantities import Quantity
 
 Problem = tuple[str, str]
 

@@ -6,6 +6,7 @@ are in degrees, all others in radians; times are seconds since the scenario's st
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,15 +27,48 @@ class ClockSettings:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A way to receive: the rate, and the mean power at the aperture that it needs."""
+    """A way to receive: the rate, and the mean power at the detector or fibre that it needs."""
 
     rate_bps: int
     sensitivity_W: float
+    slope_dB: float = 0.3  # of the codeword error curve
+    name: str = ""  # modulation and code, for people
+
+
+@dataclass(frozen=True, slots=True)
+class Modem:
+    """How a receiving terminal's modes are chosen; with "adaptive" it reports what it measures."""
+
+    adaptation: Literal["fixed", "variable", "adaptive"] = "variable"
+    margin_dB: float = 3.0
+    step_up_dB: float = 1.0
+    step_down_dB: float = 0.5
+    dwell_s: float = 1.0
+    report_s: float = 0.1
+    filter_s: float = 0.5
+    silence_s: float = 1.0
+    interleaver_s: float = 0.0  # codewords average linear power over it, and come so much later
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What lies between a telescope and its receiver, and what else shines in."""
+
+    coupling: Literal["detector", "fibre", "tip-tilt", "adaptive"] = "detector"
+    ao_bandwidth_Hz: float = 100.0  # of adaptive optics, closed loop
+    ao_pitch_m: float = 0.05  # between its actuators, as seen in the pupil
+    detection: Literal["direct", "coherent"] = "direct"
+    field_of_view_rad: float = 1e-4  # full angle
+    filter_m: float = 1e-9  # width of the filter in wavelength
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """An optical terminal. ``modes`` are used to receive, fastest first; the peer's are used to transmit."""
+    """An optical terminal. ``modes`` are used to receive, fastest first; the peer's are used to transmit.
+
+    Without modes it receives no data by light; with ``radio_bps`` it gets them by radio, which knows no
+    clouds.
+    """
 
     id: str
     wavelength_m: float  # of the transmitter
@@ -51,6 +85,12 @@ class Terminal:
     hold_s: float  # darkness that the tracking survives before it counts as loss of lock
     sun_exclusion_rad: float
     source: str  # where the figures come from
+    bias_rad: float = 0.0  # static pointing error of the transmitted beam, radial
+    truncation: float = 0.0  # aperture radius over the beam's there; 0: the edge clips nothing
+    front: Front = Front()
+    modem: Modem = Modem()
+    radio_bps: int = 0
+    jitter_bandwidth_Hz: float = 20.0  # of the residual pointing error
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +101,26 @@ class Satellite:
     name: str | None
     norad: str | None  # text: catalogue numbers may be alpha-5 or longer than five digits
     terminal: Terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Sky:
+    """The weather over a station: a fixed state, or reports in the file ``path``, by what ``source`` says.
+
+    With reports only ``elevation_m`` and ``wind_from_rad`` count besides.
+    """
+
+    source: Literal["state", "metar", "taf", "table"] = "state"
+    path: Path | None = None
+    elevation_m: float | None = None  # of the place that reports, above sea level; None: the table tells it
+    cover: float = 0.0  # of water cloud
+    genus: str = "stratocumulus"  # of it
+    base_m: float | None = None  # of it above sea level, None: usual for its genus above the station
+    cirrus: float = 0.0  # cover of ice cloud, which dims
+    visibility_m: float = 23_000.0
+    rain_mmph: float = 0.0
+    snow_mmph: float = 0.0  # as water
+    wind_from_rad: float = math.radians(270.0)  # along which all clouds drift
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +135,7 @@ class Station:
     sun_exclusion_deg: float
     terminal: Terminal
     http: tuple[str, int] | None
+    sky: Sky = Sky()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +200,20 @@ class Acquisition:
     shape: float  # of the gamma distribution whose mean is the terminal's acquisition_mean_s
     reacquire_s: float  # after a loss of lock shorter than ``short_loss_s``
     short_loss_s: float
+    coarse_s: float = 2.0  # of it, at its end, on the wide sensor
+    fine_s: float = 1.0  # and last of all in the field of the fast mirror
+    spin_up_s: float = 1.0  # in which a mount on the ground reaches its full rate
 
 
 @dataclass(frozen=True, slots=True)
-class Weather:
-    """Seeded clouds over every station: ``cover`` is the long-term fraction of blocked time, 0 for none."""
+class Turbulence:
+    """The turbulence over every station: its profile, and what is done about the wander of uplinks."""
 
-    cover: float
-    correlation_s: float  # time scale of the Matern-3/2 field
+    model: Literal["hufnagel-valley", "slc"] = "hufnagel-valley"
+    wind_mps: float = 21.0  # rms wind aloft
+    ground: float = 1.7e-14  # Cn2 at the ground by day, m^(-2/3); Hufnagel-Valley only
+    wander: Literal["andrews", "belmonte"] = "andrews"
+    precompensation: bool = False  # uplinks are steered by the tilt of the downlink
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,5 +236,5 @@ class Scenario:
     transfer: TransferSettings
     queue: QueueSettings
     acquisition: Acquisition
-    weather: Weather
     text: str
+    turbulence: Turbulence = Turbulence()

@@ -17,7 +17,6 @@ from linkemu.scenario.model import (
     Station,
     Terminal,
     TransferSettings,
-    Weather,
 )
 
 ELEMENTS = Path(__file__).parents[2] / "configs" / "elements" / "stations_2024-05-09.tle"
@@ -71,7 +70,6 @@ def whole(**changes: object) -> Scenario:
         transfer=TransferSettings(1 << 20, 32768),
         queue=QueueSettings(1 << 24, 10.0),
         acquisition=Acquisition(2.0, 2.0, 30.0),
-        weather=Weather(0.0, 1800.0),
         text="# test\n",
     )
     return replace(made, **changes)  # type: ignore[arg-type]

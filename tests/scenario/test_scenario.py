@@ -60,7 +60,8 @@ def test_reads_the_least_there_is(place: Path) -> None:
     (satellite,) = scenario.satellites
     assert (satellite.name, satellite.norad, satellite.terminal.id) == (None, "25544", "illuma-t")
     assert (scenario.clock.mode, scenario.clock.rate) == ("real", 1.0)
-    assert (scenario.weather.cover, scenario.clouds, scenario.faults, scenario.transfers) == (0.0, (), (), ())
+    assert (scenario.clouds, scenario.faults, scenario.transfers) == ((), (), ())
+    assert (station.sky.source, station.sky.cover, station.sky.visibility_m) == ("state", 0.0, 23_000.0)
 
 
 def test_reads_every_table(place: Path) -> None:
@@ -73,7 +74,8 @@ mode = "scaled"
 rate = 10
 [weather]
 cloud_cover = 0.3
-correlation = "10 min"
+genus = "stratus"
+rain = "2 mm/h"
 [queue]
 size = "8 MiB"
 hold = "2 s"
@@ -112,7 +114,8 @@ priority = 2
     )
     assert scenario.stations[0].http == ("::1", 8080)
     assert (scenario.clock.mode, scenario.clock.rate) == ("scaled", 10.0)
-    assert (scenario.weather.cover, scenario.weather.correlation_s) == (0.3, 600.0)
+    sky = scenario.stations[0].sky
+    assert (sky.source, sky.cover, sky.genus, sky.rain_mmph) == ("state", 0.3, "stratus", 2.0)
     assert (scenario.queue.size_bytes, scenario.queue.hold_s) == (8 * 2**20, 2.0)
     assert (scenario.transfer.chunk_bytes, scenario.transfer.frame_bytes) == (2**18, 2**13)
     assert (scenario.acquisition.shape, scenario.acquisition.reacquire_s) == (3.0, 1.0)
@@ -199,7 +202,7 @@ WORK = '[[transfer]]\nstation = "koganei"\nsatellite = "iss"\n'
         ('preset = "nict-koganei"', "", "station[0].latitude", "is missing, expected an angle such as"),
         ("nict-koganei", "nict-koganey", "station[0].preset", 'did you mean "nict-koganei"?'),
         ("ogs-illuma", "ogs-iluma", "station[0].terminal", 'did you mean "ogs-illuma"?'),
-        ("illuma-t", "xyz", "satellite[0].terminal", "known: illuma-t, ogs-illuma"),
+        ("illuma-t", "xyz", "satellite[0].terminal", "known: ascend, cubelct, illuma-t"),
         ("iss", "ISS", "satellite[0].id", "short id of small letters"),
         ('"iss"', '"koganei"', "satellite[0].id", "is already the id of"),
         ("norad = 25544", "", "satellite[0]", "expected either name ="),
@@ -225,6 +228,13 @@ WORK = '[[transfer]]\nstation = "koganei"\nsatellite = "iss"\n'
         ("seed = 3", "clock = { rate = 3 }", "clock", 'goes with mode = "scaled"'),
         ("seed = 3", 'clock = { mode = "scaled" }', "clock", 'goes with mode = "scaled"'),
         ("seed = 3", "weather = { cloud_cover = 1.5 }", "weather.cloud_cover", "less than or equal to 1"),
+        ("seed = 3", 'weather = { genus = "cotton" }', "weather.genus", "stratus"),
+        ("seed = 3", "weather = { rain = 3 }", "weather.rain", "has no unit"),
+        ("seed = 3", 'weather = { elevation = "3 m" }', "weather", "elevation goes with one of"),
+        ("seed = 3", 'weather = { metar = "sets.tle" }', "weather", "elevation is missing"),
+        ("seed = 3", 'weather = { table = "none.csv" }', "weather.table", "no file"),
+        ("seed = 3", 'weather = { table = "sets.tle", taf = "sets.tle" }', "weather", "expected one of"),
+        ("seed = 3", 'weather = { table = "sets.tle", cirrus = 0.1 }', "weather", "comes from the table"),
         ("seed = 3", "weather = { cloud_cover = nan }", "weather.cloud_cover", "finite"),
         ("seed = 3", 'protocol = { chunk = "1 Mb" }', "protocol.chunk", "bits or bytes?"),
         ("seed = 3", 'protocol = { chunk = "4 KiB", frame = "8 KiB" }', "protocol", "smaller than a frame"),
@@ -252,7 +262,11 @@ def test_says_where_and_what(old: str, new: str, where: str, said: str, place: P
         (WORK + 'action = "get"\nname = "a"\nat = "75 s"', "transfer[0].at", "end at 75 s"),
         (WORK + 'action = "put"\nfile = "no.tif"', "transfer[0].file", "relative to the scenario"),
         ('[[terminal]]\nid = "t"\npreset = "iluma-t"', "terminal[0].preset", 'did you mean "illuma-t"?'),
-        ('[[terminal]]\nid = "t"\npreset = "illuma-t"\nmodes = []', "terminal[0].modes", "at least one"),
+        (
+            '[[terminal]]\nid = "t"\npreset = "illuma-t"\ncoupling = "glass"',
+            "terminal[0].coupling",
+            "detector",
+        ),
         (
             '[[terminal]]\nid = "t"\npreset = "illuma-t"\nmodes = [{ rate = "1 Gb/s", sensitivity = 3 }]',
             "terminal[0].modes[0].rate",
@@ -322,3 +336,11 @@ def test_load_is_loads_of_the_file(place: Path) -> None:
     place.write_text(GOOD)
     scenario: Scenario = load(place)
     assert scenario == loads(GOOD, place)
+
+
+def test_a_station_has_its_own_weather_or_that_of_all(place: Path) -> None:
+    text = GOOD.replace("seed = 3", "seed = 3\nweather = { cirrus = 0.5 }")
+    assert loads(text, place).stations[0].sky.cirrus == 0.5
+    own = loads(text + 'weather = { table = "sets.tle", elevation = "12 m" }', place).stations[0].sky
+    assert (own.source, own.path, own.elevation_m) == ("table", place.parent / "sets.tle", 12.0)
+    assert own.cirrus == 0.0

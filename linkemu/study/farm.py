@@ -1,0 +1,59 @@
+"""Where tasks are done: in processes of this machine, or on Dask. Results come in any order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from typing import TypeVar
+
+from linkemu.errors import InputError, ResourceError
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+LOCAL = "local"  # --dask without an address: a cluster of processes of this machine
+
+
+def here(
+    work: Callable[[Question], Answer], questions: Sequence[Question], jobs: int | None
+) -> Iterator[tuple[int, Answer]]:
+    """(number of the question, answer) by processes, ``jobs`` of them or as many as there are cores."""
+    count = min(jobs or len(os.sched_getaffinity(0)), len(questions))
+    if count <= 1:
+        yield from ((number, work(each)) for number, each in enumerate(questions))
+        return
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(work, each): number for number, each in enumerate(questions)}
+        for done in as_completed(waiting):
+            yield waiting[done], done.result()
+
+
+def on_dask(
+    work: Callable[[Question], Answer], questions: Sequence[Question], address: str, jobs: int | None
+) -> Iterator[tuple[int, Answer]]:
+    """(number of the question, answer) by the workers of a Dask scheduler, "tcp://host:8786" or LOCAL."""
+    try:
+        from distributed import Client, LocalCluster
+        from distributed import as_completed as as_ready
+    except ImportError as error:
+        raise InputError("--dask", "needs the package distributed: pip install 'linkemu[dask]'") from error
+    try:
+        if address == LOCAL:
+            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+            client = Client(cluster)
+        else:
+            cluster = None
+            client = Client(address, timeout="10s")
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ResourceError(f"dask scheduler {address}", str(error) or "no answer") from error
+    try:
+        futures = client.map(work, questions, pure=False)
+        waiting = {each.key: number for number, each in enumerate(futures)}
+        for done in as_ready(futures):
+            yield waiting[done.key], done.result()
+    finally:
+        client.close()
+        if cluster is not None:
+            cluster.close()

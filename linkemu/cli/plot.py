@@ -43,6 +43,7 @@ def plot(
     days: Annotated[
         float | None, typer.Option(min=1.0, max=366.0, help="Length of the months' study (365).")
     ] = None,
+    json: output.Json = False,
 ) -> None:
     """Draw a chart: a pass second by second, its fades with theory, the sky, or availability by month.
 
@@ -52,6 +53,7 @@ def plot(
       linkemu plot fades configs/demo.toml --out fades.svg
       linkemu plot sky configs/constellation.toml
       linkemu plot months configs/weather-greensboro.toml --days 90
+      linkemu plot pass configs/demo.toml --json
     """
     path = _path(chart, source, out)
     if days is not None and chart is not Chart.MONTHS:
@@ -68,7 +70,10 @@ def plot(
         charts.save(figure, path)
     except OSError as error:
         raise ResourceError(str(path), error.strerror or str(error)) from error
-    typer.echo(str(path))
+    if json:
+        output.document({"chart": chart.value, "file": str(path), "bytes": path.stat().st_size})
+    else:
+        typer.echo(str(path))
 
 
 def _path(chart: Chart, source: Path, out: Path | None) -> Path:

@@ -115,7 +115,7 @@ def measure(size: int, rate_bps: int, delay_s: float, share: float) -> dict[str,
         SATELLITE: plan(SATELLITE, STATION, rate_bps, delay_s, duration_s),
     }
     air = sky(rate_bps, delay_s, share, duration_s)
-    compiled = Forecast(datetime(2024, 5, 10, tzinfo=UTC), air, plans, (), ())
+    compiled = Forecast(datetime(2024, 5, 10, tzinfo=UTC), air, plans, passes=(), links=(), warnings=())
     with tempfile.TemporaryDirectory() as room:
         outcome, used = asyncio.run(play(case, compiled, Path(room)))
     (state,) = outcome.transfers

@@ -161,7 +161,7 @@ class Spool:
                 await self.disk.write(self.path(entry, "part"), data, manifest.offset(index))
                 held.setdefault(entry.id, []).append(index)
             for name in held:
-                await self.disk.sync(self._root / f"{name}.part")
+                await self.disk.sync(self._root / f"{name}.part", cached=False)
             await self._write(*(custody.holds(name, indices) for name, indices in held.items()))
 
     def pieces(self, entry: Entry, kind: str) -> AsyncIterator[bytes]:

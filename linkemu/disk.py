@@ -28,8 +28,11 @@ class Disk(Protocol):
 
     async def truncate(self, path: Path, length: int) -> None: ...
 
-    async def sync(self, *paths: Path) -> None:
-        """Make durable: the data of files, or the names in directories. Several may go side by side."""
+    async def sync(self, *paths: Path, cached: bool = True) -> None:
+        """Make durable: the data of files, or the names in directories. Several may go side by side.
+
+        Not ``cached``: the system need not keep a copy in memory, so that a later read meets the medium.
+        """
         ...
 
     async def replace(self, source: Path, target: Path) -> None: ...

@@ -63,7 +63,7 @@ class ChunkStore:
                 raise IntegrityError(f"chunk {chunk.hex()[:16]}: bytes are not those of its id")
         for chunk, data in fresh.items():
             await self._disk.write(self._draft(chunk), data)
-        await self._disk.sync(*map(self._draft, fresh))
+        await self._disk.sync(*map(self._draft, fresh), cached=False)
         for chunk in fresh:
             await self._disk.replace(self._draft(chunk), self._path(chunk))
         if fresh:

@@ -86,7 +86,7 @@ class SimulatedDisk:
         self._change(self._existing(path), length)
         self._end(last)
 
-    async def sync(self, *paths: Path) -> None:
+    async def sync(self, *paths: Path, cached: bool = True) -> None:
         for path in paths:
             self._sync(path)
 

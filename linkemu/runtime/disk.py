@@ -67,9 +67,9 @@ class InlineDisk:
     async def truncate(self, path: Path, length: int) -> None:
         await self._try(path, os.truncate, path, length)
 
-    async def sync(self, *paths: Path) -> None:
+    async def sync(self, *paths: Path, cached: bool = True) -> None:
         for path in paths:
-            await self._try(path, _sync, path)
+            await self._try(path, _sync, path, cached)
 
     async def replace(self, source: Path, target: Path) -> None:
         await self._try(target, os.replace, source, target)
@@ -90,11 +90,10 @@ class InlineDisk:
 class AioDisk(InlineDisk):
     """A Disk whose every call runs in aiofiles' threads while other tasks go on; best at 1 MiB a call."""
 
-    async def sync(self, *paths: Path) -> None:
+    async def sync(self, *paths: Path, cached: bool = True) -> None:
         """Side by side: file systems with a journal commit several files at the cost of one."""
-        ends = await asyncio.gather(
-            *(super(AioDisk, self).sync(path) for path in paths), return_exceptions=True
-        )
+        each = (super(AioDisk, self).sync(path, cached=cached) for path in paths)
+        ends = await asyncio.gather(*each, return_exceptions=True)
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
@@ -134,10 +133,12 @@ def _append(path: Path, data: Buffer) -> None:
             rest = rest[file.write(rest) :]
 
 
-def _sync(path: Path) -> None:
+def _sync(path: Path, cached: bool) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+        if not cached and hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(descriptor)
 

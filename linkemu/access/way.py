@@ -18,6 +18,7 @@ from linkemu.access.serialiser import Opening, Passage, Serialiser
 
 _LEAST_SHARE_BYTES = 1 << 14
 _LEAST_ALLOWANCE_BYTES = 4 << 20
+_MOST_ALLOWANCE_BYTES = 64 << 20
 _ALLOWANCE_S = 0.05
 
 
@@ -29,7 +30,8 @@ class Way:
         self.gauge = gauge
         self.held = 0
         self.blocked_bytes = 0  # held for sinks that take no more
-        self.allowance_bytes = max(_LEAST_ALLOWANCE_BYTES, round(highest_bps * _ALLOWANCE_S / 8))
+        wanted = round(highest_bps * _ALLOWANCE_S / 8)
+        self.allowance_bytes = min(max(wanted, _LEAST_ALLOWANCE_BYTES), _MOST_ALLOWANCE_BYTES)
         self._pace = pace
         self._ready: deque[Flow] = deque()
         self._due: deque[tuple[int, Flow]] = deque()  # when a flow has something to write, in order

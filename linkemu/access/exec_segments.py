@@ -14,7 +14,7 @@ _VNET = struct.Struct("=BBHHHH")  # flags, gso_type, hdr_len, gso_size, csum_sta
 VNET_BYTES = _VNET.size
 _UDP_L4 = 5  # VIRTIO_NET_HDR_GSO_UDP_L4
 _ECN = 0x80
-_UDP_HEADER = 8
+_UDP_HEADER, _TCP_HEADER = 8, 20
 _FIN_PSH, _CWR = 0x09, 0x80
 
 
@@ -65,12 +65,15 @@ def frame_of(data: bytes, link_bytes: int) -> Frame | None:
     if kind == 0 or size == 0:
         return Frame(data, link_bytes, 1, whole, 0, 0)
     transport = VNET_BYTES + start
-    if transport + 20 > len(data):
+    is_udp = kind & ~_ECN == _UDP_L4
+    if transport + (_UDP_HEADER if is_udp else _TCP_HEADER) > len(data):
         return None
-    length = _UDP_HEADER if kind & ~_ECN == _UDP_L4 else (data[transport + 12] >> 4) * 4
+    length = _UDP_HEADER if is_udp else (data[transport + 12] >> 4) * 4
     header = transport + length - top
     payload = whole - header
-    return Frame(data, link_bytes, max(1, -(-payload // size)), header, size, payload)
+    if payload <= 0:
+        return Frame(data, link_bytes, 1, whole, 0, 0)
+    return Frame(data, link_bytes, -(-payload // size), header, size, payload)
 
 
 def _amend_vnet(head: bytearray, header: int, *, single: bool) -> None:

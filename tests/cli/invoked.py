@@ -23,7 +23,7 @@ from linkemu.cli.main import app
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
 ELEMENTS = CONFIGS / "elements" / "stations_2024-05-09.tle"
-COMMANDS = ("demo", "run", "passes", "forecast", "put", "get", "ls", "status")
+COMMANDS = ("demo", "run", "passes", "forecast", "put", "get", "ls", "status", "proxy", "exec", "doctor")
 LINKEMU = (sys.executable, "-m", "linkemu.cli.main")
 
 SHORT = f"""

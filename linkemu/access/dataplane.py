@@ -47,6 +47,7 @@ class Plane:
         self._link = f"{name.station} - {name.satellite}"
         self._end_ns = max(each.end_ns + DelayCurve(each).longest() for each in (there, back))
         self._reactor = Reactor()
+        self._reactor.stop_at_signals()
         self._pace = Pace(round(proxy.start_s * 1e9))
         self._gauges = tuple(Gauge(each.direction.value, long_lights(each)) for each in (there, back))
         self._channels: tuple[Channel, Channel] | None = None
@@ -59,9 +60,15 @@ class Plane:
         if proxy.anchor == "listen":
             self._pace.begin()
 
+    @property
+    def zero_ns(self) -> int | None:
+        """CLOCK_MONOTONIC at scenario time 0, None if time doesn't go yet."""
+        return (
+            self._pace.monotonic_ns(self._pace.start_ns) - self._pace.start_ns if self._pace.begun else None
+        )
+
     def run(self) -> None:
         """Until the scenario has ended, or a signal."""
-        self._reactor.stop_at_signals()
         try:
             self._reactor.run(self._step)
         finally:
@@ -201,7 +208,7 @@ def main() -> int:
     try:
         _raise_descriptor_limit()
         plane = Plane(Proxy.load(Path(sys.argv[1])))
-        _tell({"listening": list(plane.door.address)})
+        _tell({"listening": list(plane.door.address), "zero_ns": plane.zero_ns})
         plane.run()
         _tell({"report": asdict(plane.report())})
     except LinkemuError as error:

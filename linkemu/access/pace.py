@@ -15,7 +15,7 @@ class Pace:
     """``begin`` once; before it, ``now_ns`` is the start and nothing ever becomes due."""
 
     def __init__(self, start_ns: int) -> None:
-        self._start_ns = start_ns
+        self.start_ns = start_ns
         self._map = TimeMap((Piece(_NEVER_NS, start_ns),))
         self.begun = False
 
@@ -23,7 +23,7 @@ class Pace:
         """Let time go from now on; does nothing if it goes already."""
         if not self.begun:
             self.begun = True
-            self._map = TimeMap((Piece(time.monotonic_ns(), self._start_ns),))
+            self._map = TimeMap((Piece(time.monotonic_ns(), self.start_ns),))
 
     def now_ns(self) -> int:
         return self._map.scenario_ns(time.monotonic_ns())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import pwd
 import resource
 import shutil
 import socket
@@ -60,10 +61,10 @@ class Diagnosis:
 
 
 _NEEDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("run", ("loopback UDP", "timer")),
+    ("run", ("loopback UDP",)),
     ("run --clock virtual", ()),
-    ("proxy", ("system", "loopback TCP", "timer", "splice")),
-    ("exec", ("system", "timer", "networks")),
+    ("proxy", ("system", "loopback TCP", "splice")),
+    ("exec", ("system", "networks")),
 )
 
 
@@ -125,8 +126,8 @@ def _udp_buffers() -> Finding:
 def _precedence() -> Finding:
     if trials.fifo_is_granted():
         return Finding("SCHED_FIFO", "good", "granted")
-    user = os.environ.get("USER", "USER")
-    fix = f"add to /etc/security/limits.conf: {user} - rtprio 20  (then log in again)"
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    fix = f"as root, echo '{user} - rtprio 10' > /etc/security/limits.d/linkemu.conf, then log in again"
     return Finding("SCHED_FIFO", "poor", "refused: a busy machine makes light late by milliseconds", fix)
 
 
@@ -154,9 +155,8 @@ def _files() -> Finding:
     found = f"{soft} now, {hard} at most"
     if hard == resource.RLIM_INFINITY or hard >= _LEAST_FILES:
         return Finding("open files", "good", found)
-    return Finding(
-        "open files", "poor", found, f"ulimit -Hn {_LEAST_FILES} (as root, or in limits.conf: nofile)"
-    )
+    fix = f"as root, ulimit -Hn {_LEAST_FILES}, or nofile in /etc/security/limits.conf"
+    return Finding("open files", "poor", found, fix)
 
 
 def _splice() -> Finding:

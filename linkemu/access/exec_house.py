@@ -25,7 +25,6 @@ from linkemu.errors import LinkemuError, ResourceError
 
 _HARDWARE = bytes.fromhex("0271 6c69 6e6b")  # locally administered; both ends share it, so none need be asked
 _QUEUE_PACKETS = 1000
-_LEAST_BUFFER, _MOST_BUFFER = 16 << 20, 1 << 30
 _CLIENT: tuple[Address, ...] = (CLIENT_4, CLIENT_6)
 _GATEWAY: tuple[Address, ...] = (GATEWAY_4, GATEWAY_6)
 
@@ -98,7 +97,7 @@ def _end(order: Order, carrier: str, middle: int, *, is_gateway: bool) -> End:
                 end.netlink.refuse_all_else(local)
             else:
                 end.netlink.add_default_route(DEVICE, local)
-        _settle_network(is_gateway=is_gateway, buffer_bytes=_buffer_bytes(order))
+        _settle_network(is_gateway=is_gateway, buffer_bytes=order.buffer_bytes)
     return end
 
 
@@ -138,11 +137,6 @@ def _settle_network(*, is_gateway: bool, buffer_bytes: int) -> None:
     if is_gateway:
         _set("ipv4/ip_forward", 1)
         _set("ipv6/conf/all/forwarding", 1)
-
-
-def _buffer_bytes(order: Order) -> int:
-    """The kernel spends about half of a buffer on its own books, and the queue of the link comes on top."""
-    return min(_MOST_BUFFER, max(_LEAST_BUFFER, 8 * (order.queue_bytes or 0)))
 
 
 def _set(name: str, value: object) -> None:

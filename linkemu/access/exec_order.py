@@ -39,8 +39,9 @@ class Order:
     forwards: tuple[Forward, ...] = ()
     link: int = 0
     start_ns: int = 0
-    queue_bytes: int | None = None
-    hold_s: float = 10.0
+    queue_bytes: int | None = None  # of each direction; None: the link's own default
+    hold_s: float = 10.0  # how long a packet waits for light
+    buffer_bytes: int = 16 << 20  # that TCP may use at either end, for each connection
     carrier: Carrier = "auto"
     mtu: int = MTU
 

@@ -13,17 +13,20 @@ import signal
 import socket
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from linkemu.access.exec_order import Forward, Granted, Order
 from linkemu.errors import ResourceError
+from linkemu.link.channel import DelayCurve, default_queue_bytes
 from linkemu.link.timeline import Sky
+from linkemu.machine import Direction
 from linkemu.runtime.leash import leash
 
 _LARGEST = 1 << 18
 _CHUNK = 1 << 18
+_LEAST_BUFFER, _MOST_BUFFER = 16 << 20, 1 << 30
 _MODULE = "linkemu.access.exec_house"
 
 
@@ -44,7 +47,7 @@ def run(order: Order, sky: Sky) -> Outcome:
     """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        return asyncio.run(_run(order, sky))
+        return asyncio.run(_run(replace(order, buffer_bytes=_buffer_bytes(order, sky)), sky))
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -79,6 +82,15 @@ async def _run(order: Order, sky: Sky | None) -> Outcome:
     if answers.failed is not None:
         raise ResourceError(*answers.failed)
     return Outcome(code if code >= 0 else 128 - code, answers.granted, answers.report)
+
+
+def _buffer_bytes(order: Order, sky: Sky) -> int:
+    """Enough for a round trip and a full queue; the kernel spends half of a buffer on its own books."""
+    ways = [sky.timelines[order.link, direction] for direction in Direction]
+    queue_bytes = order.queue_bytes or max(map(default_queue_bytes, ways))
+    rate_bps = max(int(way.rate_bps.max()) for way in ways)
+    flight_bytes = rate_bps * 2 * max(DelayCurve(way).longest() for way in ways) // (8 * 10**9)
+    return min(_MOST_BUFFER, max(_LEAST_BUFFER, 4 * (queue_bytes + flight_bytes)))
 
 
 class _Answers:

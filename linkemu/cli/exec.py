@@ -12,7 +12,7 @@ from linkemu.cli import output, readers
 from linkemu.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
-    from linkemu.access.exec_order import Forward, Order
+    from linkemu.access.exec_order import Forward
     from linkemu.link.timeline import Sky
     from linkemu.scenario import Scenario
 
@@ -42,6 +42,14 @@ def exec(
         str,
         typer.Option(metavar="S|light", help="Scenario second at which the command starts, or first light."),
     ] = "0",
+    queue: Annotated[
+        int | None,
+        typer.Option(
+            parser=readers.queue,
+            metavar="SIZE",
+            help="Queue before each transmitter (a round trip of the highest rate, at least 100 ms of it).",
+        ),
+    ] = None,
     carrier: Annotated[
         str,
         typer.Option(
@@ -66,7 +74,7 @@ def exec(
       linkemu exec configs/demo.toml --forward 8080=localhost:8080 --json report.json -- curl -T photo.raw http://10.71.0.2:8080/
     """
     from linkemu import scenario as scenarios
-    from linkemu.access import exec_run
+    from linkemu.access import exec_order, exec_run
     from linkemu.access.settings import choose_link
 
     if shutil.which(command[0]) is None:
@@ -74,8 +82,18 @@ def exec(
     forwards = tuple(_forward(text) for text in forward or ())
     read = scenarios.load(scenario)
     played = _sky(read, sky)
-    order = _order(read, played, choose_link(played, link), start_at, forwards)
-    outcome = exec_run.run(_with(order, command, serve, carrier), played)
+    number = choose_link(played, link)
+    order = exec_order.Order(
+        command=tuple(command),
+        serve=serve,
+        forwards=forwards,
+        link=number,
+        start_ns=_start_ns(played, number, start_at),
+        queue_bytes=queue,
+        hold_s=read.queue.hold_s,
+        carrier=carrier,  # type: ignore[arg-type]  # by its parser
+    )
+    outcome = exec_run.run(order, played)
     _tell(outcome.report, json)
     raise typer.Exit(outcome.code)
 
@@ -90,26 +108,6 @@ def _sky(scenario: Scenario, file: Path | None) -> Sky:
     compiled = forecast(scenario)
     output.warn(compiled.warnings)
     return compiled.sky
-
-
-def _order(scenario: Scenario, sky: Sky, link: int, start_at: str, forwards: tuple[Forward, ...]) -> Order:
-    """Everything about the link; the commands come with ``_with``."""
-    from linkemu.access.exec_order import Order
-
-    return Order(
-        command=(),
-        forwards=forwards,
-        link=link,
-        start_ns=_start_ns(sky, link, start_at),
-        queue_bytes=scenario.queue.size_bytes,
-        hold_s=scenario.queue.hold_s,
-    )
-
-
-def _with(order: Order, command: list[str], serve: str | None, carrier: Any) -> Order:
-    from dataclasses import replace
-
-    return replace(order, command=tuple(command), serve=serve, carrier=carrier)
 
 
 def _start_ns(sky: Sky, link: int, text: str) -> int:

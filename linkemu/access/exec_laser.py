@@ -7,6 +7,7 @@ and each of its packets is charged its header and is lost alone. Pure: integer n
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from linkemu.link.timeline import LinkTimeline
 from linkemu.machine import Direction
 
 BURST_NS = 1_000_000
+_NEVER_NS = 1 << 62
 
 
 @dataclass(slots=True)
@@ -34,21 +36,18 @@ class Tally:
     strange: int = 0  # frames that are not IP
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as Frame and Flight: a frozen one takes three times as long to make
 class Burst:
-    """Packets ``first`` to ``stop`` of a frame that came at ``arrived_ns``."""
+    """Packets ``first`` to ``stop`` of a frame that came at ``arrived_ns``, ``wire_bytes`` in all."""
 
     frame: Frame
     first: int
     stop: int
     arrived_ns: int
-
-    @property
-    def wire_bytes(self) -> int:
-        return self.frame.wire_bytes(self.first, self.stop)
+    wire_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Flight:
     """A burst that has left over [start, end] from ``position`` of C, due at the other end."""
 
@@ -76,6 +75,10 @@ class Beam:
         self._sent = 0  # position at which the last burst ended
         self._flight: deque[Flight] = deque()
         self._last_due_ns = 0
+        self._run_start: list[int] = timeline.erased_slot.tolist()
+        self._run_end: list[int] = (timeline.erased_slot + timeline.erased_count).tolist()
+        self._longest_ns = self._delay.longest()
+        self._clear_ns = (0, 0)  # leaving within it, nothing is erased
 
     def offer(self, data: bytes, link_bytes: int, now_ns: int) -> None:
         """Queue a frame that came at ``now_ns``, or as many of its packets as the queue still takes."""
@@ -93,7 +96,11 @@ class Beam:
             taken = max(0, room // frame.segment_bytes) if frame.count > 1 else 0
             self.tally.dropped += frame.count - taken
         if taken:
-            self._push_last(Burst(frame, 0, taken, now_ns))
+            burst = Burst(
+                frame, 0, taken, now_ns, wire if taken == frame.count else frame.wire_bytes(0, taken)
+            )
+            self._queue.append(burst)
+            self._queued_bytes += burst.wire_bytes
 
     def due(self, now_ns: int) -> list[tuple[Flight, list[bytes]]]:
         """What has arrived by ``now_ns``, in order: each burst with the frames that are left of it."""
@@ -119,10 +126,6 @@ class Beam:
     @property
     def queued_bytes(self) -> int:
         return self._queued_bytes
-
-    def _push_last(self, burst: Burst) -> None:
-        self._queue.append(burst)
-        self._queued_bytes += burst.wire_bytes
 
     def _settle(self, now_ns: int) -> None:
         """Move what has left by ``now_ns`` into flight, and drop what has waited too long."""
@@ -166,23 +169,24 @@ class Beam:
         return self._head
 
     def _halve(self) -> None:
-        burst = self._queue.popleft()
-        middle = (burst.first + burst.stop) // 2
-        self._queue.appendleft(Burst(burst.frame, middle, burst.stop, burst.arrived_ns))
-        self._queue.appendleft(Burst(burst.frame, burst.first, middle, burst.arrived_ns))
+        whole = self._queue.popleft()
+        middle = (whole.first + whole.stop) // 2
+        for first, stop in ((middle, whole.stop), (whole.first, middle)):
+            size = whole.frame.wire_bytes(first, stop)
+            self._queue.appendleft(Burst(whole.frame, first, stop, whole.arrived_ns, size))
 
     def _survivors(self, flight: Flight) -> list[tuple[int, int]]:
         """The runs (first, stop) of packets of a burst that no erased slot has touched."""
         burst = flight.burst
         if not self._is_erased(flight.start_ns, flight.end_ns):
-            self._count(burst.frame, burst.first, burst.stop, got_through=True)
+            self._count(burst.stop - burst.first, burst.wire_bytes, got_through=True)
             return [(burst.first, burst.stop)]
         runs: list[tuple[int, int]] = []
         for each in range(burst.first, burst.stop):
             begin = flight.position + burst.frame.wire_bytes(burst.first, each) * BYTE
             end = flight.position + burst.frame.wire_bytes(burst.first, each + 1) * BYTE
             alive = not self._is_erased(self._capacity.start(begin), self._capacity.reach(end))
-            self._count(burst.frame, each, each + 1, got_through=alive)
+            self._count(1, (end - begin) // BYTE, got_through=alive)
             if alive and runs and runs[-1][1] == each:
                 runs[-1] = (runs[-1][0], each + 1)
             elif alive:
@@ -191,17 +195,28 @@ class Beam:
 
     def _is_erased(self, start_ns: int, end_ns: int) -> bool:
         """Law 10: up, light crosses the atmosphere as it leaves; down, as it arrives. The end is open."""
+        if self._clear_ns[0] <= start_ns and end_ns <= self._clear_ns[1]:
+            return False
         if self._down:
             start_ns += self._delay(start_ns)
             end_ns += self._delay(end_ns)
-        last_ns = max(start_ns, end_ns - 1)
-        return self.channel.is_slot_erased(start_ns // self._slot_ns, last_ns // self._slot_ns)
+        first, last = start_ns // self._slot_ns, max(start_ns, end_ns - 1) // self._slot_ns
+        if self.channel.is_slot_erased(first, last):
+            return True
+        self._clear_ns = self._clearance(last)
+        return False
 
-    def _count(self, frame: Frame, first: int, stop: int, *, got_through: bool) -> None:
-        size = frame.wire_bytes(first, stop)
+    def _clearance(self, slot: int) -> tuple[int, int]:
+        """Times of leaving around ``slot`` for which nothing needs to be looked up: far from erased runs."""
+        later = bisect_right(self._run_start, slot)
+        start_ns = self._run_end[later - 1] * self._slot_ns if later else 0
+        end_ns = self._run_start[later] * self._slot_ns if later < len(self._run_start) else _NEVER_NS
+        return start_ns, end_ns - (self._longest_ns if self._down else 0)
+
+    def _count(self, packets: int, size: int, *, got_through: bool) -> None:
         if got_through:
-            self.tally.delivered += stop - first
+            self.tally.delivered += packets
             self.tally.delivered_bytes += size
         else:
-            self.tally.erased += stop - first
+            self.tally.erased += packets
             self.tally.erased_bytes += size

@@ -18,7 +18,7 @@ _UDP_HEADER, _TCP_HEADER = 8, 20
 _FIN_PSH, _CWR = 0x09, 0x80
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Frame:
     """A frame and its shape: ``count`` packets of ``header`` bytes (IP and above) and ``size`` of payload."""
 

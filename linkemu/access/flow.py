@@ -87,6 +87,8 @@ class Flow:
             if self.void:
                 self._forget(self.pieces.popleft())
                 self._owner.unheard(self)
+            elif piece.store is Mark.END and self.sink is None:  # which is still being opened
+                return
             elif isinstance(piece.store, Mark):
                 self.pieces.popleft()
                 self._owner.arrived(self, piece.store)

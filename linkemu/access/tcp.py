@@ -365,7 +365,7 @@ def resolve(where: Address, kind: socket.SocketKind) -> tuple[socket.AddressFami
     """Family and numeric address of a host; ResourceError if its name has none."""
     try:
         found = socket.getaddrinfo(*where, type=kind, flags=socket.AI_PASSIVE if not where[0] else 0)
-    except OSError as error:
-        raise ResourceError(spoken(where), error.strerror or str(error)) from None
+    except (OSError, UnicodeError) as error:
+        raise ResourceError(spoken(where), getattr(error, "strerror", None) or str(error)) from None
     family, _, _, _, address = found[0]
     return family, (str(address[0]), int(address[1]))

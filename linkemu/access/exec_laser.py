@@ -102,11 +102,14 @@ class Beam:
             self._queue.append(burst)
             self._queued_bytes += burst.wire_bytes
 
-    def due(self, now_ns: int) -> list[tuple[Flight, list[bytes]]]:
-        """What has arrived by ``now_ns``, in order: each burst with the frames that are left of it."""
+    def due(self, now_ns: int, limit: int | None = None) -> list[tuple[Flight, list[bytes]]]:
+        """What has arrived by ``now_ns``, in order: each burst with the frames that are left of it.
+
+        At most ``limit`` bursts; ``next_ns`` tells if there are more.
+        """
         self._settle(now_ns)
         arrived: list[tuple[Flight, list[bytes]]] = []
-        while self._flight and self._flight[0].due_ns <= now_ns:
+        while self._flight and self._flight[0].due_ns <= now_ns and len(arrived) != limit:
             flight = self._flight.popleft()
             frames = [flight.burst.frame.cut(first, stop) for first, stop in self._survivors(flight)]
             if frames:

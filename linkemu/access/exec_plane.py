@@ -24,8 +24,10 @@ from linkemu.runtime import realtime
 if TYPE_CHECKING:
     from linkemu.access.exec_house import End, House
 
-_LARGEST = 1 << 17
-_BATCH = 8  # a longer one would keep what is due waiting
+_LARGEST = 66_000  # headers and 64 KiB; beyond 128 KiB each read would map memory anew
+_READS = 16  # more at once would keep what is due waiting
+_WRITES = 8  # more at once, and what their acknowledgements set free would fill the devices' own queues
+_LATE_NS = 1_000_000  # later than this, nothing is read: what can't be carried in time is dropped before it
 _AWAKE_SHARE = 10
 _STEP_NS = 1_000
 _MOST_LEAD_NS = 400_000
@@ -130,7 +132,8 @@ def _loop(ways: tuple[_Way, _Way], pace: _Pace, init: Init) -> None:
                 watched.remove(init.started)
                 os.close(init.started)
                 continue
-            _read(by_carrier[descriptor], pace)
+            if not _is_late(ways, pace):
+                _read(by_carrier[descriptor], pace)
         for way in ways:
             if way.next_ns is not None and way.next_ns <= pace.now_ns():
                 _deliver(way, pace)
@@ -151,8 +154,13 @@ def _wait(watched: list[int], ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest)
     return ready
 
 
+def _is_late(ways: tuple[_Way, _Way], pace: _Pace) -> bool:
+    limit_ns = pace.now_ns() - _LATE_NS
+    return any(way.next_ns is not None and way.next_ns < limit_ns for way in ways)
+
+
 def _read(way: _Way, pace: _Pace) -> None:
-    for _ in range(_BATCH):
+    for _ in range(_READS):
         try:
             data = os.read(way.source.carrier, _LARGEST)
         except OSError as error:
@@ -164,7 +172,7 @@ def _read(way: _Way, pace: _Pace) -> None:
 
 
 def _deliver(way: _Way, pace: _Pace) -> None:
-    for flight, frames in way.beam.due(pace.now_ns()):
+    for flight, frames in way.beam.due(pace.now_ns(), _WRITES):
         for frame in frames:
             try:
                 os.write(way.target.carrier, frame)

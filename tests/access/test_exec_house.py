@@ -101,7 +101,7 @@ def test_a_file_survives_an_outage(carrier: Any, capfd: pytest.CaptureFixture[st
 
 
 def test_a_file_survives_erasure(carrier: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    erased = [(slot, 1) for slot in range(400, 4000, 97)]
+    erased = [(slot, 1) for slot in range(30, 4000, 37)]
     order = Order(program("send", 2_000_000), serve=SINK, carrier=carrier, queue_bytes=500_000)
     outcome = run(order, sky(50_000_000, 0.005, erased=erased))
     answer = told(capfd)

@@ -13,6 +13,7 @@ from enum import Enum
 PIPE_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 16
 _MOST_PIPES = 48  # an ordinary user may have 64 of this size (pipe(7), pipe-user-pages-soft)
+_MOST_PIPES_OF_ROOT = 256
 _SPARE_PIPES = 16
 _SPARE_BLOCKS = 1024
 
@@ -62,10 +63,11 @@ class Piece:
 class Stock:
     """Pipes and blocks of one data plane, lent and taken back."""
 
-    def __init__(self, most_pipes: int = _MOST_PIPES) -> None:
+    def __init__(self, most_pipes: int | None = None) -> None:
         self._pipes: list[Pipe] = []
         self._lent = 0
-        self._most_pipes = most_pipes
+        polite = _MOST_PIPES if os.geteuid() else _MOST_PIPES_OF_ROOT
+        self._most_pipes = polite if most_pipes is None else most_pipes
         self._is_refused = False  # the system gave no more; ask again when one has come back
         self._blocks: list[memoryview] = []
 

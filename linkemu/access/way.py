@@ -17,6 +17,7 @@ from linkemu.access.pieces import Mark, Piece
 from linkemu.access.serialiser import Opening, Passage, Serialiser
 
 _LEAST_SHARE_BYTES = 1 << 14
+_TURNS = 16  # before other events are heard
 _LEAST_ALLOWANCE_BYTES = 4 << 20
 _MOST_ALLOWANCE_BYTES = 64 << 20
 _ALLOWANCE_S = 0.05
@@ -68,7 +69,6 @@ class Way:
 
     def step(self) -> int | None:
         """Write what is due, take what has its place near; the next scenario time at which to do so."""
-        self._release()
         self._ingest()
         self._release()
         times = [t for t in (self._ingest_ns, self._due[0][0] if self._due else None) if t is not None]
@@ -81,7 +81,8 @@ class Way:
                 self._due.popleft()[1].flush(now_ns)
 
     def _ingest(self) -> None:
-        while True:
+        for _ in range(_TURNS):
+            self._release()
             now_ns = self._pace.now_ns()
             if not self._drop_idle() and not self._again:
                 self._ingest_ns = None
@@ -101,6 +102,7 @@ class Way:
                 return
             else:
                 self._take(self._ready[0], opening)
+        self._ingest_ns = self._pace.now_ns()  # go on at once, but hear of other events first
 
     def _drop_idle(self) -> bool:
         """Remove flows from the head of the queue that may not read now; False if none is left."""

@@ -74,6 +74,7 @@ def carry(data: bytes, most_pipes: int, sizes: random.Random) -> tuple[bytes, Fl
         with contextlib.suppress(BlockingIOError):
             got += sink.recv(sizes.choice((1, 5000, 300_000)))
         flow.unblock(1 << 62)
+    sink.settimeout(5.0)
     while len(got) < len(data):
         got += sink.recv(1 << 20)
     flow.discard()

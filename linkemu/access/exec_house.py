@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,6 +40,12 @@ class End:
     netlink: Netlink
     socket: socket.socket | None = None  # behind ``carrier``, unless that is a TUN
     socket_drops: int = 0
+
+    def read(self, limit: int) -> tuple[bytes, int]:
+        """The next frame and when it came, CLOCK_MONOTONIC ns. BlockingIOError if there is none."""
+        if self.socket is not None:
+            return packet.read(self.socket, limit)
+        return os.read(self.carrier, limit), time.monotonic_ns()
 
     def drops(self) -> int:
         """Packets that the kernel has dropped before they could be read."""

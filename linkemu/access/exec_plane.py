@@ -1,7 +1,7 @@
 """The data plane of ``linkemu exec``: moves packets between two ends as the beams say; one loop, one thread.
 
-A packet is stamped after it was read (neither TUN nor veth gives an arrival time). What was achieved is
-compared with what was asked at the moment of each write. No namespace is built here, no process started.
+A packet counts from when the kernel has stamped it (packet socket) or from when it was read (a TUN has no
+stamps). What was achieved is compared with what was asked at each write. Nothing is built or started here.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ class _Pace:
 
     def now_ns(self) -> int:
         return self._start_ns if self._zero_ns is None else time.monotonic_ns() - self._zero_ns
+
+    def scenario_ns(self, monotonic_ns: int) -> int:
+        return self._start_ns if self._zero_ns is None else max(self._start_ns, monotonic_ns - self._zero_ns)
 
 
 class _Rest:
@@ -162,12 +165,12 @@ def _is_late(ways: tuple[_Way, _Way], pace: _Pace) -> bool:
 def _read(way: _Way, pace: _Pace) -> None:
     for _ in range(_READS):
         try:
-            data = os.read(way.source.carrier, _LARGEST)
+            data, came_ns = way.source.read(_LARGEST)
         except OSError as error:
             if error.errno not in _LOST:
                 raise
             break
-        way.beam.offer(data, way.source.link_bytes, pace.now_ns())
+        way.beam.offer(data, way.source.link_bytes, pace.scenario_ns(came_ns))
     way.next_ns = way.beam.next_ns()
 
 

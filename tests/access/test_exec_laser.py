@@ -133,3 +133,13 @@ def test_what_is_not_ip_is_counted() -> None:
     beam = Beam(link(), queue_bytes=None, hold_s=1.0)
     beam.offer(bytes(60), 0, 0)
     assert (beam.tally.strange, beam.tally.offered, beam.next_ns()) == (1, 0, None)
+
+
+def test_due_is_taken_in_portions() -> None:
+    beam = Beam(link(), queue_bytes=None, hold_s=1.0)
+    for _ in range(5):
+        beam.offer(plain(1500), 0, 0)
+    first = beam.due(100 * MS, 2)
+    assert beam.next_ns() is not None
+    assert [flight.due_ns // MS for flight, _ in first + beam.due(100 * MS)] == [6, 7, 8, 9, 10]
+    assert beam.next_ns() is None

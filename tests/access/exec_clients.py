@@ -12,6 +12,8 @@ import socket
 import struct
 import sys
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 GATEWAY, PORT = "10.71.0.2", 7000
 _CHUNK = 1 << 18
@@ -76,6 +78,22 @@ def _all(peer: socket.socket) -> tuple[bytes, float, float]:
         first = first or last
         parts.append(part)
     return b"".join(parts), first, last
+
+
+def web(directory: str, port: str = str(PORT)) -> None:
+    """An HTTP server that keeps what is PUT, until killed."""
+
+    class Keeper(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            Path(directory, Path(self.path).name).write_bytes(body)
+            self.send_response(201)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    ThreadingHTTPServer(("0.0.0.0", int(port)), Keeper).serve_forever()
 
 
 def blast(rate_pps: str, seconds: str, size: str = "1000") -> dict[str, object]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import random
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -211,6 +213,21 @@ def test_a_forwarded_service_of_the_host(networks: None, capfd: pytest.CaptureFi
 def test_a_service_that_is_not_there_resets(networks: None) -> None:
     order = Order(program("send", 1000, GATEWAY_4, 81), forwards=(Forward(81, "127.0.0.1", 1),))
     assert run(order, sky()).code == 1
+
+
+def test_curl_uploads_through_an_outage(networks: None, tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not on PATH")
+    sent, kept = tmp_path / "sent.raw", tmp_path / "kept"
+    kept.mkdir()
+    sent.write_bytes(random.Random(3).randbytes(3_000_000))
+    curl = ("curl", "--silent", "--show-error", "--fail", "-T", str(sent), f"http://{GATEWAY_4}:7000/got.raw")
+    order = Order(curl, serve=shlex.join(program("web", kept)), queue_bytes=500_000)
+    outcome = run(order, sky(20_000_000, 0.01, dark=[(0.5, 1.2, Cause.CLOUD)]))
+    assert outcome.code == 0
+    assert (kept / "got.raw").read_bytes() == sent.read_bytes()
+    assert outcome.report is not None
+    assert outcome.report["end_s"] > 1.2 + 0.6
 
 
 @pytest.mark.parametrize(("script", "code"), [("exit 3", 3), ("kill -9 $$", 137), ("exit 0", 0)])

@@ -220,7 +220,10 @@ class TcpDoor:
     def step(self) -> int | None:
         """Let outages act and bytes move; the next scenario time at which something is due."""
         now_ns = self.pace.now_ns()
-        times = [self._turn(now_ns), self._lose_patience(now_ns), self.there.step(), self.back.step()]
+        times = [self._turn(now_ns), self._lose_patience(now_ns)]
+        self.there.step()
+        self.back.step()
+        times += [self.there.next_ns(), self.back.next_ns()]
         return min((time for time in times if time is not None), default=None)
 
     @property

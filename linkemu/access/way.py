@@ -24,7 +24,7 @@ _ALLOWANCE_S = 0.05
 
 
 class Way:
-    """Order of calls: ``wake`` as sources become readable, then ``step``, which says when it is due next."""
+    """Order of calls: ``wake`` as sources become readable, then ``step``, then ``next_ns``."""
 
     def __init__(self, serialiser: Serialiser, pace: Pace, gauge: Gauge, highest_bps: int) -> None:
         self.serialiser = serialiser
@@ -41,11 +41,13 @@ class Way:
         self._window_bytes = serialiser.window_bytes()
         self._count = 0
         self._ingest_ns: int | None = None
+        self._is_woken = False
 
     def wake(self, flow: Flow) -> None:
         """The flow's source may have bytes."""
         if flow.is_reading and not flow.is_queued and not flow.parked:
             flow.is_queued = True
+            self._is_woken = True
             self._ready.append(flow)
 
     def unblocked(self, flow: Flow) -> None:
@@ -67,10 +69,16 @@ class Way:
                 piece.size, piece.start_ns, piece.end_ns, piece.due_ns, self._pace.now_ns(), held=is_late
             )
 
-    def step(self) -> int | None:
-        """Write what is due, take what has its place near; the next scenario time at which to do so."""
+    def step(self) -> None:
+        """Write what is due, take what has its place near."""
+        self._is_woken = False
         self._ingest()
         self._release()
+
+    def next_ns(self) -> int | None:
+        """The scenario time at which to ``step`` again; asked once both ways have, as one wakes the other."""
+        if self._is_woken:
+            return self._pace.now_ns()
         times = [t for t in (self._ingest_ns, self._due[0][0] if self._due else None) if t is not None]
         return min(times, default=None)
 

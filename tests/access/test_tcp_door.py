@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import statistics
@@ -453,20 +454,22 @@ def test_a_reset_of_the_server_reaches_the_client_by_light(tmp_path):
 
 def test_connects_and_drops_leave_nothing(tmp_path):
     with server(echo) as far, door(tmp_path, sky(10**9, 0.001), far.address) as way:
-        before = way.descriptors()
-        for number in range(1000):
+        before, memory = way.descriptors(), way.memory_bytes()
+        for number in range(10_000):
             client = way.connect()
             if number % 3 == 0:
-                client.sendall(b"x" * number)
+                client.sendall(b"x" * (number % 5000))
             if number % 2:
                 reset(client)
             else:
                 client.close()
-        assert eventually(lambda: way.descriptors() <= before)
+            if number % 500 == 499:  # or the server's own backlog overflows
+                assert eventually(lambda: way.descriptors() <= before)
         with way.connect() as client:
             client.sendall(b"still there")
             assert exactly(client, 11) == b"still there"
-        assert way.finish().connections == 1001
+        assert way.memory_bytes() < memory + 200 * MIB
+        assert way.finish().connections == 10_001
 
 
 def test_a_killed_client_leaves_nothing(tmp_path):
@@ -482,6 +485,25 @@ def test_a_killed_client_leaves_nothing(tmp_path):
             client.stdout.readline()
             client.kill()
         assert eventually(lambda: way.descriptors() <= before)
+
+
+def test_a_killed_server_is_a_reset_or_an_end_and_leaves_nothing(tmp_path):
+    code = (
+        "import socket, time; s = socket.create_server(('127.0.0.1', 0))\n"
+        "print(s.getsockname()[1], flush=True)\n"
+        "c, _ = s.accept(); c.recv(1); print(1, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as far:
+        assert far.stdout is not None
+        with door(tmp_path, sky(10**8), ("127.0.0.1", int(far.stdout.readline()))) as way:
+            before = way.descriptors()
+            with way.connect() as client:
+                client.sendall(bytes(99_999))
+                far.stdout.readline()
+                far.kill()
+                with contextlib.suppress(ConnectionResetError):
+                    assert client.recv(1) == b""
+            assert eventually(lambda: way.descriptors() <= before)
 
 
 def test_without_descriptors_clients_are_reset_and_the_door_goes_on(tmp_path):

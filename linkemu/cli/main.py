@@ -13,12 +13,15 @@ from linkemu import __version__
 from linkemu.cli.availability import availability
 from linkemu.cli.budget import budget
 from linkemu.cli.demo import demo
+from linkemu.cli.doctor import doctor
 from linkemu.cli.door import Door
+from linkemu.cli.exec import exec
 from linkemu.cli.forecast import forecast
 from linkemu.cli.get import get
 from linkemu.cli.ls import ls
 from linkemu.cli.passes import passes
 from linkemu.cli.plot import plot
+from linkemu.cli.proxy import proxy
 from linkemu.cli.put import put
 from linkemu.cli.run import run
 from linkemu.cli.status import status
@@ -33,7 +36,10 @@ app = typer.Typer(
     help="A laser link to orbit on a laptop.",
     epilog="Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted. LINKEMU_DEBUG=1 shows tracebacks.",
 )
-for command in (demo, run, passes, forecast, budget, availability, plot, put, get, ls, status):
+SKY = (demo, run, passes, forecast, budget, availability, plot)
+FILES = (put, get, ls, status)  # of a running session
+CLIENTS = (proxy, exec, doctor)  # any other program
+for command in (*SKY, *FILES, *CLIENTS):
     app.command()(command)
 
 

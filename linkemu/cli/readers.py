@@ -120,6 +120,14 @@ def size(text: str) -> int:
     return value
 
 
+def queue(text: str) -> int:
+    """Bytes, from a quantity such as "2 MiB"; a packet must fit."""
+    value = units.size_bytes(text, "--queue")
+    if value < 1500:
+        raise InputError("--queue", f"{text!r} holds no packet, expected at least 1500 B")
+    return value
+
+
 def instant(text: str) -> datetime:
     """An aware UTC datetime from ISO 8601; a time without zone is UTC, another zone is an error."""
     try:

@@ -24,17 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
 ELEMENTS = CONFIGS / "elements" / "stations_2024-05-09.tle"
 COMMANDS = (
-    "demo",
-    "run",
-    "passes",
-    "forecast",
-    "budget",
-    "availability",
-    "plot",
-    "put",
-    "get",
-    "ls",
-    "status",
+    *("demo", "run", "passes", "forecast", "budget", "availability", "plot"),
+    *("put", "get", "ls", "status"),
+    *("proxy", "exec", "doctor"),
 )
 LINKEMU = (sys.executable, "-m", "linkemu.cli.main")
 

@@ -1,0 +1,172 @@
+"""The user's side of ``linkemu exec``: starts the house on a leash, forwards chosen services, tells the end.
+
+This process stays in the machine's own network, and is the only one that could reach it: a forwarded port is
+a listener of the gateway's network, handed over as a descriptor, whose connections are opened here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from linkemu.access.exec_order import Forward, Granted, Order
+from linkemu.errors import ResourceError
+from linkemu.link.channel import DelayCurve, default_queue_bytes
+from linkemu.link.timeline import Sky
+from linkemu.machine import Direction
+from linkemu.runtime.leash import leash
+
+_LARGEST = 1 << 18
+_CHUNK = 1 << 18
+_LEAST_BUFFER, _MOST_BUFFER = 16 << 20, 1 << 30
+_MODULE = "linkemu.access.exec_house"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the command ended, and what the link did meanwhile (None if the house was killed)."""
+
+    code: int
+    granted: Granted | None
+    report: dict[str, Any] | None
+
+
+def run(order: Order, sky: Sky) -> Outcome:
+    """Run the order to its end. Ctrl-C goes to the command; whatever ends this process ends all others.
+
+    Raises:
+        ResourceError: the machine can't do it, with what to change.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return asyncio.run(_run(replace(order, buffer_bytes=_buffer_bytes(order, sky)), sky))
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def attempt(order: Order) -> Granted:
+    """What the machine grants, tried by building the whole house and no more; ResourceError if it can't."""
+    outcome = asyncio.run(_run(order, None))
+    if outcome.granted is None:
+        raise ResourceError("exec", f"the trial ended with exit code {outcome.code}")
+    return outcome.granted
+
+
+async def _run(order: Order, sky: Sky | None) -> Outcome:
+    channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    file = os.memfd_create("sky", os.MFD_CLOEXEC)
+    if sky is not None:
+        sky.save(Path(f"/proc/self/fd/{file}"))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", _MODULE, order.to_json(), str(theirs.fileno()), str(file)),
+        pass_fds=(theirs.fileno(), file),
+        preexec_fn=leash(),
+    )
+    theirs.close()
+    os.close(file)
+    with channel:
+        channel.setblocking(False)
+        answers = _Answers(order.forwards)
+        listening = asyncio.create_task(answers.listen(channel), name="answers")
+        code = await process.wait()
+        await listening
+        await answers.close()
+    if answers.failed is not None:
+        raise ResourceError(*answers.failed)
+    return Outcome(code if code >= 0 else 128 - code, answers.granted, answers.report)
+
+
+def _buffer_bytes(order: Order, sky: Sky) -> int:
+    """Enough for a round trip and a full queue; the kernel spends half of a buffer on its own books."""
+    ways = [sky.timelines[order.link, direction] for direction in Direction]
+    queue_bytes = order.queue_bytes or max(map(default_queue_bytes, ways))
+    rate_bps = max(int(way.rate_bps.max()) for way in ways)
+    flight_bytes = rate_bps * 2 * max(DelayCurve(way).longest() for way in ways) // (8 * 10**9)
+    return min(_MOST_BUFFER, max(_LEAST_BUFFER, 4 * (queue_bytes + flight_bytes)))
+
+
+class _Answers:
+    """What the house says, and the doors that it hands over."""
+
+    def __init__(self, forwards: tuple[Forward, ...]) -> None:
+        self.granted: Granted | None = None
+        self.report: dict[str, Any] | None = None
+        self.failed: tuple[str, str] | None = None
+        self._forwards = forwards
+        self._servers: list[asyncio.Server] = []
+
+    async def listen(self, channel: socket.socket) -> None:
+        """Until the house has closed its end."""
+        while True:
+            await _readable(channel)
+            data, descriptors, _, _ = socket.recv_fds(channel, _LARGEST, 64)
+            if not data:
+                return
+            message = json.loads(data)
+            if "granted" in message:
+                self.granted = Granted(**message["granted"])
+                await self._open(descriptors)
+            self.report = message.get("report", self.report)
+            if "failed" in message:
+                resource, problem = message["failed"]
+                self.failed = (resource, problem)
+
+    async def close(self) -> None:
+        for server in self._servers:
+            server.close()
+
+    async def _open(self, descriptors: list[int]) -> None:
+        for forward, descriptor in zip(self._forwards, descriptors, strict=True):
+            listener = socket.socket(fileno=descriptor)
+            listener.setblocking(False)
+            self._servers.append(await asyncio.start_server(_relay(forward), sock=listener, limit=_CHUNK))
+
+
+def _relay(forward: Forward) -> Any:
+    """Serves one connection of the gateway with one to the host's service."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far_writer = await asyncio.open_connection(
+                forward.host, forward.host_port, limit=_CHUNK
+            )
+        except OSError:
+            writer.transport.abort()  # the service refuses: so does the gateway
+            return
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_copy(reader, far_writer), name="to the host")
+                both.create_task(_copy(far_reader, writer), name="from the host")
+        except* OSError:  # one end was reset: reset the other
+            writer.transport.abort()
+            far_writer.transport.abort()
+        finally:
+            for each in (writer, far_writer):
+                each.close()
+
+    return serve
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(_CHUNK):
+        writer.write(data)
+        await writer.drain()
+    with suppress(OSError):
+        writer.write_eof()
+
+
+async def _readable(channel: socket.socket) -> None:
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(channel, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(channel)

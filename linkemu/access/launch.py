@@ -1,0 +1,104 @@
+"""Starts the data plane's process and hears what it says: where it listens, and its report.
+
+The process is on a leash: it ends with the one that started it, however that came. It is in a process group
+of its own, so that Ctrl-C reaches the command alone, which then asks for the report.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from linkemu.access.gauge import DoorReport
+from linkemu.access.settings import Address, Proxy
+from linkemu.errors import FormatError, InputError, ResourceError
+from linkemu.link.timeline import Sky
+from linkemu.runtime.leash import leash
+
+_PATIENCE_S = 10.0
+
+
+class DataPlane:
+    """A running proxy. Order of calls: ``start``, then ``wait``; ``stop`` ends it early, ``close`` always."""
+
+    def __init__(self, process: subprocess.Popen[str], address: Address) -> None:
+        self.address = address
+        self.pid = process.pid
+        self._process = process
+
+    @classmethod
+    def start(cls, proxy: Proxy, sky: Sky) -> DataPlane:
+        """``proxy.sky`` only names the sky; returns once the door listens.
+
+        ResourceError if its address can't be had, InputError if the sky can't be played.
+        """
+        with TemporaryDirectory(prefix="linkemu-") as name:  # the process reads both before it answers
+            room = Path(name)
+            sky.save(room / "sky")
+            replace(proxy, sky=room / "sky").save(room / "proxy.json")
+            process = subprocess.Popen(
+                [sys.executable, "-m", "linkemu.access.dataplane", str(room / "proxy.json")],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                preexec_fn=leash(),
+                process_group=0,
+            )
+            said = _document(process)
+        if said is None:
+            raise _refusal(process)
+        host, port = said["listening"]
+        return cls(process, (str(host), int(port)))
+
+    def wait(self) -> DoorReport:
+        """The report, once the scenario has ended or ``stop`` was called. ResourceError if it died."""
+        said = _document(self._process)
+        if said is None:
+            raise _refusal(self._process)
+        self._process.wait(_PATIENCE_S)
+        return DoorReport.of(said["report"])
+
+    def stop(self) -> None:
+        """Ask it to end; ``wait`` then gives the report."""
+        self._process.terminate()
+
+    def complaints(self) -> list[str]:
+        """What it has complained of, once it has ended."""
+        return [] if self._process.stderr is None else self._process.stderr.read().splitlines()
+
+    def close(self) -> None:
+        """Nothing of it is left after this."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def _document(process: subprocess.Popen[str]) -> dict[str, Any] | None:
+    """The next line of JSON that it says; None if it ended without."""
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        return None
+    try:
+        said: dict[str, Any] = json.loads(line)
+    except ValueError:
+        raise FormatError(f"the data plane said {line.strip()!r}") from None
+    return said
+
+
+def _refusal(process: subprocess.Popen[str]) -> Exception:
+    """Why it ended, by the last line that it wrote and its exit code."""
+    code = process.wait()
+    words = process.stderr.read().strip().splitlines() if process.stderr else []
+    line = words[-1].removeprefix("proxy: ") if words else f"ended with exit code {code}"
+    where, colon, problem = line.partition(": ")
+    kind = InputError if code == InputError.exit_code else ResourceError
+    return kind(where, problem) if colon else kind("data plane", line)

@@ -1,0 +1,35 @@
+"""Scenario time of a door: a TimeMap over CLOCK_MONOTONIC that begins when listening does, or at the first
+byte. Until then scenario time stands still. Integers of ns; the only place of the room that reads the clock.
+"""
+
+from __future__ import annotations
+
+import time
+
+from linkemu.runtime.timemap import Piece, TimeMap
+
+_NEVER_NS = 1 << 62
+
+
+class Pace:
+    """``begin`` once; before it, ``now_ns`` is the start and nothing ever becomes due."""
+
+    def __init__(self, start_ns: int) -> None:
+        self.start_ns = start_ns
+        self._map = TimeMap((Piece(_NEVER_NS, start_ns),))
+        self.begun = False
+
+    def begin(self) -> None:
+        """Let time go from now on; does nothing if it goes already."""
+        if not self.begun:
+            self.begun = True
+            self._map = TimeMap((Piece(time.monotonic_ns(), self.start_ns),))
+
+    def now_ns(self) -> int:
+        return self._map.scenario_ns(time.monotonic_ns())
+
+    def scenario_ns(self, monotonic_ns: int) -> int:
+        return self._map.scenario_ns(monotonic_ns)
+
+    def monotonic_ns(self, scenario_ns: int) -> int:
+        return self._map.monotonic_ns(scenario_ns)

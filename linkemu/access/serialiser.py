@@ -1,0 +1,192 @@
+"""When the bytes of a stream leave and arrive, in one direction of a link: law 11. Pure; integer ns.
+
+A stream has no frames, so pieces are cut where the light ends: at an outage, and in ``arq`` at slots.
+Capacity, delay and erasure are those of linkemu.link; here is only the order of the questions. All
+connections of a direction share one Serialiser. Call ``opening``, read at most what it says, then ``leave``.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linkemu.link.capacity import BYTE, Capacity
+from linkemu.link.channel import Channel
+from linkemu.link.outages import LONG_s, erased_ns
+from linkemu.link.timeline import LinkTimeline
+from linkemu.machine import Direction
+
+_NS = 1_000_000_000
+_PIECE_NS = 1_000_000  # at most this long, so that what follows another connection's piece waits no longer
+_LEAST_BYTES = 1448  # one segment of TCP
+_MOST_BYTES = 1 << 20
+_LOOKAHEAD_PIECES = 2
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The next byte would begin to leave at ``start_ns``; no more than ``most_bytes`` may follow it now."""
+
+    start_ns: int
+    most_bytes: int
+    lookahead_ns: int  # how early before start_ns it may be taken from its client
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece's way: leaves over [start, end], has arrived at ``due_ns`` if not ``erased``.
+
+    ``again_ns`` is when the sender can know that it must be sent again: a round trip after its end.
+    """
+
+    start_ns: int
+    end_ns: int
+    due_ns: int
+    erased: bool
+    again_ns: int
+
+
+class Serialiser:
+    """One direction. ``backlogged`` is set by its owner: bytes have waited ever since the last piece."""
+
+    def __init__(self, timeline: LinkTimeline, back: LinkTimeline, *, repeat: bool) -> None:
+        """``repeat``: erased slots carry bytes in vain (arq); else they carry none (the sender holds)."""
+        self._channel = Channel(timeline)
+        self._back = Channel(back).delay
+        self._repeat = repeat
+        self._downward = timeline.direction is Direction.DOWN
+        self.capacity = self._channel.capacity if repeat else lit_capacity(timeline)
+        self.delay = self._channel.delay
+        self.backlogged = False
+        self._ends = [self.capacity.position(end) for _, end in self.capacity.lights()]
+        self._sent = 0
+        self._last_due_ns = 0
+
+    def opening(self, now_ns: int) -> Opening | None:
+        """Where the next bytes would go; None if the link never has light again."""
+        position = self._head(now_ns)
+        if position is None:
+            return None
+        start_ns = self.capacity.start(position)
+        rate_bps = self.capacity.rate(start_ns)
+        room = (self._ends[bisect_right(self._ends, position)] - position) // BYTE
+        most = min(max(rate_bps * _PIECE_NS // (8 * _NS), _LEAST_BYTES), _MOST_BYTES)
+        if self._repeat:
+            room = min(room, max(1, self._until_slot_ends(start_ns) * rate_bps // BYTE))
+        lookahead_ns = _LOOKAHEAD_PIECES * max(_PIECE_NS, most * BYTE // rate_bps)
+        return Opening(start_ns, min(most, room), lookahead_ns)
+
+    def leave(self, size: int, now_ns: int) -> Passage | None:
+        """Give ``size`` bytes that were there at ``now_ns`` their place; None if none is left before the end.
+
+        Size 0 is a mark (the end of a stream): it takes the place behind all bytes and no capacity.
+        """
+        position = self._head(now_ns)
+        if position is None:
+            return None
+        return self._pass(position, size, advance=size > 0)
+
+    def repeat(self, size: int, at_ns: int) -> Passage | None:
+        """Send an erased piece again, at ``at_ns`` or behind what has been given a place."""
+        position = self._fit(max(self._sent, self.capacity.position(at_ns)))
+        return None if position is None else self._pass(position, size, advance=size > 0)
+
+    def free_ns(self) -> int:
+        """When all that has been given a place will have left."""
+        return self.capacity.reach(self._sent)
+
+    def window_bytes(self) -> int:
+        """A round trip at the highest rate and two pieces: how much ``arq`` sends before it must hear."""
+        rate_bps = int(self._channel.timeline.rate_bps.max())
+        trip_ns = 2 * self.delay.longest() + 2 * _PIECE_NS
+        return max(2 * _LEAST_BYTES, rate_bps * trip_ns // (8 * _NS))
+
+    def _head(self, now_ns: int) -> int | None:
+        if self.backlogged:
+            return self._fit(self._sent)
+        return self._fit(max(self._sent, self.capacity.position(now_ns)))
+
+    def _fit(self, position: int) -> int | None:
+        return self.capacity.fit(position, BYTE)
+
+    def _pass(self, position: int, size: int, *, advance: bool) -> Passage | None:
+        placed = self.capacity.fit(position, size * BYTE)
+        if placed is None:
+            return None
+        start_ns = self.capacity.start(placed)
+        end_ns = self.capacity.reach(placed + size * BYTE) if size else start_ns
+        if advance:
+            self._sent = placed + size * BYTE
+        flight_ns = self.delay(end_ns)
+        erased = self._repeat and self._is_erased(start_ns, end_ns)
+        due_ns = end_ns + flight_ns
+        again_ns = due_ns + self._back(due_ns)
+        if not erased:
+            due_ns = self._last_due_ns = max(due_ns, self._last_due_ns)
+        return Passage(start_ns, end_ns, due_ns, erased, again_ns)
+
+    def _until_slot_ends(self, start_ns: int) -> int:
+        crossing_ns = start_ns + (self.delay(start_ns) if self._downward else 0)
+        slot_ns = self._channel.timeline.slot_ns
+        return slot_ns - crossing_ns % slot_ns
+
+    def _is_erased(self, start_ns: int, end_ns: int) -> bool:
+        """As in the channel: up, light crosses the air as it leaves; down, as it arrives. The end is open."""
+        if self._downward:
+            start_ns += self.delay(start_ns)
+            end_ns += self.delay(end_ns)
+        slot_ns = self._channel.timeline.slot_ns
+        return self._channel.is_slot_erased(start_ns // slot_ns, max(start_ns, end_ns - 1) // slot_ns)
+
+
+def lit_capacity(timeline: LinkTimeline) -> Capacity:
+    """The capacity less that of erased slots: what a sender has who knows them all."""
+    dark = erased_ns(timeline).clip(0, timeline.end_ns)
+    dark = dark[dark[:, 0] < dark[:, 1]]
+    edges = np.unique(np.concatenate([timeline.edge_ns, dark.ravel()]))
+    begins = edges[:-1]
+    segment = np.searchsorted(timeline.edge_ns, begins, side="right") - 1
+    rates = np.where(_inside(dark, begins), 0, timeline.rate_bps[segment])
+    return Capacity(edges.tolist(), rates.tolist())
+
+
+def _inside(spans: NDArray[np.int64], times: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each time lies in one of the spans, which are sorted by their starts."""
+    if not len(spans):
+        return np.zeros(len(times), dtype=np.bool_)
+    last = np.searchsorted(spans[:, 0], times, side="right") - 1
+    reach = np.maximum.accumulate(spans[:, 1])
+    return (last >= 0) & (times < reach[np.maximum(last, 0)])
+
+
+def long_lights(*timelines: LinkTimeline) -> list[Span]:
+    """Where all of these have light, in ns; gaps shorter than an outage (LONG_s) don't count as dark."""
+    common: list[Span] | None = None
+    for timeline in timelines:
+        lights = lit_capacity(timeline).lights()
+        common = lights if common is None else _both(common, lights)
+    merged: list[Span] = []
+    for start, end in common or []:
+        if merged and start - merged[-1][1] < LONG_s * _NS:
+            start = merged.pop()[0]
+        merged.append((start, end))
+    return merged
+
+
+def _both(one: list[Span], other: list[Span]) -> list[Span]:
+    found: list[Span] = []
+    i = j = 0
+    while i < len(one) and j < len(other):
+        start, end = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])
+        if start < end:
+            found.append((start, end))
+        if one[i][1] < other[j][1]:
+            i += 1
+        else:
+            j += 1
+    return found

@@ -1,0 +1,374 @@
+"""The TCP door: takes connections, opens each upstream when its light arrives, and lets outages act.
+
+A connection is two flows; its opening, its ends and its resets travel over the link as the bytes do. What
+an outage does is the door's setting (settings.Behaviour). The handshake with the client is the
+kernel's own and takes no light time: docs/proxy.md says what else this door can't emulate.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import struct
+import sys
+from collections.abc import Callable
+
+from linkemu.access.flow import Flow
+from linkemu.access.pace import Pace
+from linkemu.access.pieces import Mark, Stock
+from linkemu.access.reactor import Reactor
+from linkemu.access.settings import Address, Behaviour, Outages, spoken
+from linkemu.access.way import Way
+from linkemu.errors import ResourceError
+
+_HEARD = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+_BROKEN = select.EPOLLERR | select.EPOLLHUP
+_ENDING = select.EPOLLRDHUP | select.EPOLLHUP
+_ACCEPTS = 64  # at once, before what is due gets its turn
+_BACKLOG = 4096
+_RESETS = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST
+_SO_RCVBUFFORCE = 33  # Linux asm-generic/socket.h
+_TCP_WINDOW_CLAMP = 10  # linux/tcp.h
+_CONGESTION = b"reno"  # always permitted; the default may be one that halves a local socket's speed
+
+
+class Connection:
+    """Owner of two flows: ``there`` from client to server, ``back`` from server to client."""
+
+    def __init__(self, door: TcpDoor, client: socket.socket, opened_ns: int) -> None:
+        self.opened_ns = opened_ns
+        self._door = door
+        self._client: socket.socket | None = client
+        self._upstream: socket.socket | None = None
+        self._is_connected = False
+        self._ended = 0
+        self.there = Flow(door.there, self, door.stock)
+        self.back = Flow(door.back, self, door.stock)
+        self.there.source = self.back.sink = client
+        door.there.mark(self.there, Mark.OPEN)
+        door.reactor.add(client.fileno(), self._hear_client, _HEARD)
+
+    def arrived(self, flow: Flow, mark: Mark) -> None:
+        """A mark has come out of the link."""
+        match mark:
+            case Mark.OPEN:
+                self._open_upstream()
+            case Mark.RESET:
+                self.abort()
+            case Mark.END:
+                self._end(flow)
+
+    def broke(self, end: socket.socket) -> None:
+        """One end is reset: the other hears of it by light, behind the bytes that are on their way."""
+        if end is self._client:
+            self._client = None
+            out, into, other = self.there, self.back, self._upstream
+        elif end is self._upstream:
+            self._upstream = None
+            out, into, other = self.back, self.there, self._client
+        else:
+            return
+        self._drop(end)
+        self._door.count_reset(self)
+        into.discard()
+        out.is_reading, out.source = False, None
+        if other is None:
+            self.abort()
+        else:
+            out.way.mark(out, Mark.RESET)
+
+    def unheard(self, flow: Flow) -> None:
+        """After the far end forgot the connection, it answers whatever comes with a reset."""
+        flow.discard()
+        self._door.count_reset(self)
+        self.back.way.mark(self.back, Mark.RESET)
+
+    def forget_upstream(self) -> None:
+        """The far side loses the connection, and the client isn't told (half-open)."""
+        if self._upstream is None:
+            return
+        self._drop(self._upstream, reset=True)
+        self._upstream = None
+        self.back.is_reading, self.back.source = False, None
+        if self.there.blocked:
+            self.there.unblock(-1)
+        self.there.sink, self.there.void = None, True
+
+    def abort(self) -> None:
+        """Reset both ends, now."""
+        for end in (self._client, self._upstream):
+            if end is not None:
+                self._drop(end, reset=True)
+        self._close()
+
+    def _hear_client(self, events: int) -> None:
+        if self._client is not None:
+            self._hear(self._client, events, self.there, self.back)
+
+    def _hear_upstream(self, events: int) -> None:
+        if self._upstream is None:
+            return
+        if not self._is_connected and not self._connect_finished(self._upstream, events):
+            return
+        self._hear(self._upstream, events, self.back, self.there)
+
+    def _hear(self, end: socket.socket, events: int, reads: Flow, writes: Flow) -> None:
+        if events & _BROKEN and end.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.broke(end)
+            return
+        if events & _ENDING:
+            reads.is_ending = True
+        if events & (select.EPOLLIN | _ENDING):
+            reads.way.wake(reads)
+        if events & select.EPOLLOUT and writes.sink is end:
+            writes.unblock(self._door.pace.now_ns())
+
+    def _open_upstream(self) -> None:
+        try:
+            upstream = socket.socket(self._door.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError as error:
+            self._door.count_unreached(error.errno or 0)
+            self.abort()
+            return
+        self._upstream = upstream
+        self._door.prepare(upstream)
+        error_code = upstream.connect_ex(self._door.to)
+        if error_code not in (0, errno.EINPROGRESS):
+            self._door.count_unreached(error_code)
+            self.broke(upstream)
+            return
+        self._door.reactor.add(upstream.fileno(), self._hear_upstream, _HEARD)
+
+    def _connect_finished(self, upstream: socket.socket, events: int) -> bool:
+        error = upstream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            self._door.count_unreached(error)
+            self.broke(upstream)
+            return False
+        if not events & select.EPOLLOUT:
+            return False
+        self._is_connected = True
+        self.there.sink = self.back.source = upstream
+        return True
+
+    def _end(self, flow: Flow) -> None:
+        self._ended += 1
+        if flow.sink is not None:
+            try:
+                flow.sink.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.broke(flow.sink)
+                return
+        if self._ended == 2:
+            for end in (self._client, self._upstream):
+                if end is not None:
+                    self._drop(end)
+            self._close()
+
+    def _drop(self, end: socket.socket, *, reset: bool = False) -> None:
+        self._door.reactor.remove(end.fileno())
+        if reset:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESETS)
+        end.close()
+
+    def _close(self) -> None:
+        self._client = self._upstream = None
+        self.there.discard()
+        self.back.discard()
+        self._door.closed(self)
+
+
+class TcpDoor:
+    """Order of calls: construct (binds), then ``step`` after each round of the reactor, ``close``."""
+
+    def __init__(
+        self,
+        listen: Address,
+        to: Address,
+        ways: tuple[Way, Way],
+        reactor: Reactor,
+        pace: Pace,
+        outages: Outages,
+        lights: list[tuple[int, int]],
+        *,
+        window_bytes: int,
+        on_client: Callable[[], None],
+    ) -> None:
+        """``ways`` are client to server and back. ResourceError if the address can't be had."""
+        self.there, self.back = ways
+        self.reactor = reactor
+        self.pace = pace
+        self.stock = Stock()
+        self.family, self.to = resolve(to, socket.SOCK_STREAM)
+        self.connections = self.refused = self.unreached = self.reset = 0
+        self._behaviour, self._patience_ns = outages.behaviour, round(outages.patience_s * 1e9)
+        self._edges = [edge for light in lights for edge in light]  # begin, end, begin, …
+        self._passed = 0
+        self._open: dict[Connection, None] = {}  # in the order of their coming
+        self._were_reset: set[int] = set()
+        self._window_bytes = window_bytes
+        self._on_client = on_client
+        self._reserve = os.open(os.devnull, os.O_RDONLY)
+        self._listener = self._bind(listen)
+        self.address: Address = self._listener.getsockname()[:2]
+        self._is_listening = True
+        self._listen_fd = self._listener.fileno()
+        reactor.add(self._listen_fd, self._accept, select.EPOLLIN)
+
+    def step(self) -> int | None:
+        """Let outages act and bytes move; the next scenario time at which something is due."""
+        now_ns = self.pace.now_ns()
+        times = [self._turn(now_ns), self._lose_patience(now_ns)]
+        self.there.step()
+        self.back.step()
+        times += [self.there.next_ns(), self.back.next_ns()]
+        return min((time for time in times if time is not None), default=None)
+
+    @property
+    def is_idle(self) -> bool:
+        """No connection is open."""
+        return not self._open
+
+    def prepare(self, end: socket.socket) -> None:
+        """Set a socket up for carrying a stream: no delay, a buffer that the link's rate asks for."""
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, _CONGESTION)
+        except OSError:
+            self._say("reno isn't available: the system's own congestion control stays")
+        try:
+            end.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, self._window_bytes)
+        except PermissionError:
+            end.setsockopt(socket.IPPROTO_TCP, _TCP_WINDOW_CLAMP, self._window_bytes)
+
+    def count_unreached(self, error: int) -> None:
+        if not self.unreached:
+            self._say(f"upstream {spoken(self.to)}: {os.strerror(error)}; its clients get a reset")
+        self.unreached += 1
+
+    def count_reset(self, connection: Connection) -> None:
+        if connection in self._open and id(connection) not in self._were_reset:
+            self._were_reset.add(id(connection))
+            self.reset += 1
+
+    def closed(self, connection: Connection) -> None:
+        self._open.pop(connection, None)
+        self._were_reset.discard(id(connection))
+
+    def close(self) -> None:
+        """Reset what is still open, and listen no more."""
+        for connection in list(self._open):
+            connection.abort()
+        self.reactor.remove(self._listen_fd)
+        self._listener.close()
+        os.close(self._reserve)
+        self.stock.close()
+
+    def _bind(self, listen: Address) -> socket.socket:
+        family, where = resolve(listen, socket.SOCK_STREAM)
+        listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.prepare(listener)
+            listener.bind(where)
+            if self._behaviour is Behaviour.REFUSE and where[1] == 0:  # only a port asked for stays bound
+                where = listener.getsockname()
+                listener.close()
+                listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                self.prepare(listener)
+                listener.bind(where)
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            listener.close()
+            raise ResourceError(f"tcp {spoken(listen)}", error.strerror or str(error)) from None
+        return listener
+
+    def _accept(self, _: int) -> None:
+        for _attempt in range(_ACCEPTS):
+            try:
+                client, _peer = self._listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._turn_away(error)
+                return
+            self._on_client()
+            client.setblocking(False)
+            self.prepare(client)
+            self.connections += 1
+            self._open[Connection(self, client, self.pace.now_ns())] = None
+
+    def _turn_away(self, error: OSError) -> None:
+        """No descriptor is left: take the client with the one in reserve, and reset it."""
+        if not self.refused:
+            self._say(f"{error.strerror}: clients are reset (raise the limit: ulimit -n)")
+        os.close(self._reserve)
+        try:
+            client, _ = self._listener.accept()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESETS)
+            client.close()
+            self.refused += 1
+        except OSError:
+            self._say("a client could not even be reset")
+        self._reserve = os.open(os.devnull, os.O_RDONLY)
+
+    def _turn(self, now_ns: int) -> int | None:
+        """Act where light has begun or ended; when it does so next."""
+        while self._passed < len(self._edges) and self._edges[self._passed] <= now_ns:
+            self._passed += 1
+        self._act(dark=self._is_dark)
+        return self._edges[self._passed] if self._passed < len(self._edges) else None
+
+    @property
+    def _is_dark(self) -> bool:
+        return self._passed % 2 == 0
+
+    def _act(self, *, dark: bool) -> None:
+        if self._behaviour is Behaviour.REFUSE and dark is self._is_listening and self.pace.begun:
+            self._set_listening(not dark)
+        elif self._behaviour is Behaviour.HALF_OPEN and dark:
+            for connection in self._open:
+                connection.forget_upstream()
+
+    def _set_listening(self, wanted: bool) -> None:
+        """Stop listening, or begin again, on the same bound socket: clients are refused by the system."""
+        if wanted:
+            try:
+                self._listener.listen(_BACKLOG)
+            except OSError as error:
+                raise ResourceError(f"tcp {spoken(self.address)}", error.strerror or str(error)) from None
+            self.reactor.add(self._listen_fd, self._accept, select.EPOLLIN)
+        else:
+            self.reactor.remove(self._listen_fd)
+            self._listener.shutdown(socket.SHUT_RD)
+        self._is_listening = wanted
+
+    def _lose_patience(self, now_ns: int) -> int | None:
+        """Reset connections that an outage has held for too long; when the next one's time has come."""
+        if self._behaviour is not Behaviour.RESET or not self._is_dark:
+            return None
+        dark_ns = self._edges[self._passed - 1] if self._passed else 0
+        for connection in list(self._open):
+            until_ns = max(dark_ns, connection.opened_ns) + self._patience_ns
+            if until_ns > now_ns:
+                return until_ns
+            self.count_reset(connection)
+            connection.abort()
+        return None
+
+    @staticmethod
+    def _say(line: str) -> None:
+        print(f"proxy: {line}", file=sys.stderr, flush=True)
+
+
+def resolve(where: Address, kind: socket.SocketKind) -> tuple[socket.AddressFamily, Address]:
+    """Family and numeric address of a host; ResourceError if its name has none."""
+    try:
+        found = socket.getaddrinfo(*where, type=kind, flags=socket.AI_PASSIVE if not where[0] else 0)
+    except (OSError, UnicodeError) as error:
+        raise ResourceError(spoken(where), getattr(error, "strerror", None) or str(error)) from None
+    family, _, _, _, address = found[0]
+    return family, (str(address[0]), int(address[1]))

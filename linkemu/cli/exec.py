@@ -1,0 +1,157 @@
+"""``linkemu exec``: a command whose only way out is the laser."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from linkemu.cli import output, readers
+from linkemu.errors import InputError, ResourceError
+
+if TYPE_CHECKING:
+    from linkemu.access.exec_order import Forward
+    from linkemu.link.timeline import Sky
+    from linkemu.scenario import Scenario
+
+LIGHT = "light"
+CARRIERS = ("auto", "tun", "packet")
+
+
+def exec(
+    scenario: Annotated[Path, typer.Argument(help="Scenario file (TOML).", show_default=False)],
+    command: Annotated[
+        list[str], typer.Argument(help="What to run on the ground, after --.", show_default=False)
+    ],
+    serve: Annotated[
+        str | None, typer.Option(metavar="CMD", help="Run this (sh) on the satellite's side, at 10.71.0.2.")
+    ] = None,
+    forward: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PORT=HOST:PORT", help="A TCP port of 10.71.0.2 that leads to this service."),
+    ] = None,
+    link: Annotated[
+        str | None, typer.Option(metavar="STATION:SATELLITE", help="Needed if there are several links.")
+    ] = None,
+    sky: Annotated[
+        Path | None, typer.Option(help="Play this file (of forecast --out) instead of compiling.")
+    ] = None,
+    start_at: Annotated[
+        str,
+        typer.Option(metavar="S|light", help="Scenario second at which the command starts, or first light."),
+    ] = "0",
+    queue: Annotated[
+        int | None,
+        typer.Option(
+            parser=readers.queue,
+            metavar="SIZE",
+            help="Queue before each transmitter (a round trip of the highest rate, at least 100 ms of it).",
+        ),
+    ] = None,
+    carrier: Annotated[
+        str,
+        typer.Option(
+            parser=readers.one_of("--carrier", *CARRIERS),
+            metavar="|".join(CARRIERS),
+            help="TUN device, or packet socket on veth.",
+        ),
+    ] = "auto",
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the fidelity report to this file.")
+    ] = None,
+) -> None:
+    """Run a command in a network of its own whose only route is the laser, in real time.
+
+    The command is 10.71.0.1 (fd71:6c69:6e6b::1), the satellite's side 10.71.0.2 (fd71:6c69:6e6b::2). Its
+    exit code is passed on, its input and output are untouched; its end ends all that it has started.
+
+    \b
+    Examples:
+      linkemu exec configs/demo.toml -- ping 10.71.0.2
+      linkemu exec configs/demo.toml --serve "iperf3 -s -1" -- iperf3 -c 10.71.0.2 -t 20
+      linkemu exec configs/demo.toml --forward 8080=localhost:8080 --json report.json -- curl -T photo.raw http://10.71.0.2:8080/
+    """
+    from linkemu import scenario as scenarios
+    from linkemu.access import exec_order, exec_run
+    from linkemu.access.settings import choose_link
+
+    if shutil.which(command[0]) is None:
+        raise InputError("COMMAND", f"{command[0]}: no such command")
+    forwards = tuple(_forward(text) for text in forward or ())
+    read = scenarios.load(scenario)
+    played = _sky(read, sky)
+    number = choose_link(played, link)
+    order = exec_order.Order(
+        command=tuple(command),
+        serve=serve,
+        forwards=forwards,
+        link=number,
+        start_ns=_start_ns(played, number, start_at),
+        queue_bytes=queue,
+        hold_s=read.queue.hold_s,
+        carrier=carrier,  # type: ignore[arg-type]  # by its parser
+    )
+    outcome = exec_run.run(order, played)
+    _tell(outcome.report, json)
+    raise typer.Exit(outcome.code)
+
+
+def _sky(scenario: Scenario, file: Path | None) -> Sky:
+    from linkemu.link.timeline import Sky
+
+    if file is not None:
+        return Sky.load(file)
+    from linkemu.forecast import forecast
+
+    compiled = forecast(scenario)
+    output.warn(compiled.warnings)
+    return compiled.sky
+
+
+def _start_ns(sky: Sky, link: int, text: str) -> int:
+    """Scenario time of the start: seconds, or "light" for when the link first carries anything."""
+    from linkemu.link.capacity import Capacity
+    from linkemu.machine import Direction
+
+    if any((link, direction) not in sky.timelines for direction in Direction):
+        raise InputError("--link", "this sky has only one direction of it")
+    timeline = sky.timelines[link, Direction.UP]
+    if text == LIGHT:
+        light_ns = Capacity(timeline.edge_ns.tolist(), timeline.rate_bps.tolist()).next_light(0)
+        if light_ns is None:
+            raise InputError("--start-at", "this link never has light")
+        return light_ns
+    try:
+        start_s = float(text)
+    except ValueError:
+        raise InputError("--start-at", f"{text!r} is neither a number of seconds nor {LIGHT!r}") from None
+    if not 0.0 <= start_s < timeline.end_ns / 1e9:
+        raise InputError("--start-at", f"{text} is not within the scenario, 0 to {timeline.end_ns / 1e9:g} s")
+    return round(start_s * 1e9)
+
+
+def _forward(text: str) -> Forward:
+    from linkemu.access.exec_order import Forward
+    from linkemu.access.settings import address
+
+    port, equals, to = text.partition("=")
+    if not equals or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        raise InputError("--forward", f"{text!r} is not PORT=HOST:PORT")
+    return Forward(int(port), *address(to, "--forward"))
+
+
+def _tell(report: dict[str, Any] | None, file: Path | None) -> None:
+    """The report to its file, and a line for every bound that was not met."""
+    if report is None:
+        return
+    output.warn(f"{row['direction']}: {each}" for row in report["directions"] for each in row["warnings"])
+    if file is None:
+        return
+    import json
+
+    try:
+        file.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    except OSError as error:
+        raise ResourceError(str(file), error.strerror or str(error)) from None

@@ -1,0 +1,188 @@
+"""``linkemu proxy``: a TCP or UDP door for clients that know nothing of us, over one link of a scenario."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from linkemu.cli import output, readers
+from linkemu.cli.door import INTERRUPTED
+from linkemu.errors import InputError
+
+if TYPE_CHECKING:
+    from linkemu.access.gauge import DoorReport, WayReport
+    from linkemu.access.settings import Proxy
+    from linkemu.link.timeline import Sky
+    from linkemu.scenario import Scenario
+
+
+def proxy(
+    scenario: Annotated[Path | None, typer.Argument(help="Scenario file (TOML).", show_default=False)] = None,
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where clients connect; port 0: any free one.")
+    ] = "127.0.0.1:0",
+    to: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="The server on the far side.", show_default=False)
+    ] = "",
+    udp: Annotated[bool, typer.Option("--udp", help="Datagrams instead of TCP connections.")] = False,
+    link: Annotated[
+        str | None, typer.Option(metavar="STATION:SATELLITE", help="Which link, if there are several.")
+    ] = None,
+    outage: Annotated[
+        str,
+        typer.Option(
+            metavar="hold|arq|reset:30s|refuse|half-open", help="What an outage does to connections."
+        ),
+    ] = "hold",
+    uplink: Annotated[
+        str,
+        typer.Option(
+            parser=readers.one_of("--uplink", "client", "server"),
+            metavar="client|server",
+            help="Who sends from the ground up.",
+        ),
+    ] = "client",
+    start_at: Annotated[
+        str, typer.Option(metavar="TIME", help='Scenario time to begin at, such as "25 s".')
+    ] = "0 s",
+    anchor: Annotated[
+        str,
+        typer.Option(
+            parser=readers.one_of("--anchor", "listen", "first-byte"),
+            metavar="listen|first-byte",
+            help="When scenario time begins to go.",
+        ),
+    ] = "listen",
+    sky: Annotated[Path | None, typer.Option(help="Play this compiled sky (linkemu forecast --out).")] = None,
+    json: output.Json = False,
+) -> None:
+    """Put any TCP or UDP client on a link: rate, light time and outages of a real pass.
+
+    Runs until the scenario ends or Ctrl-C, then reports what was asked of the link and what was achieved.
+
+    \b
+    Examples:
+      linkemu proxy configs/demo.toml --listen 127.0.0.1:8022 --to 127.0.0.1:22
+      linkemu proxy configs/demo.toml --listen 127.0.0.1:5300 --to 127.0.0.1:53 --udp --anchor first-byte
+      linkemu proxy --sky demo.sky --listen "[::1]:8080" --to 127.0.0.1:80 --outage reset:30s --json
+    """
+    from linkemu.access import settings
+
+    told = settings.Proxy(
+        Path(),
+        0,
+        settings.address(listen, "--listen", any_port=True),
+        settings.address(to, "--to"),
+        "udp" if udp else "tcp",
+        settings.Outages.parse(outage),
+        "server" if uplink == "server" else "client",
+        _start_s(start_at),
+        "first-byte" if anchor == "first-byte" else "listen",
+    )
+    if udp and told.outages != settings.Outages():
+        raise InputError("--outage", "has no meaning for datagrams, which an outage loses or holds")
+    read, played = _sky(scenario, sky)
+    if read is not None:
+        told = replace(told, queue_bytes=read.queue.size_bytes, hold_s=read.queue.hold_s)
+    _check_start(told.start_s, played)
+    _run(replace(told, link=settings.choose_link(played, link)), played, json)
+
+
+def _start_s(text: str) -> float:
+    from linkemu import units
+
+    start_s = units.duration_s(text, "--start-at")
+    if start_s < 0.0:
+        raise InputError("--start-at", f"{text!r} is before the scenario")
+    return start_s
+
+
+def _check_start(start_s: float, sky: Sky) -> None:
+    end_s = max((each.end_ns for each in sky.timelines.values()), default=0) / 1e9
+    if start_s >= end_s:
+        raise InputError("--start-at", f"{start_s:g} s is not before the scenario's end at {end_s:g} s")
+
+
+def _sky(scenario: Path | None, path: Path | None) -> tuple[Scenario | None, Sky]:
+    """The scenario if there is one, and the sky to play: a given one, else compiled."""
+    from linkemu import scenario as scenarios
+    from linkemu.forecast import forecast
+    from linkemu.link.timeline import Sky
+
+    read = None if scenario is None else scenarios.load(scenario)
+    if path is not None:
+        return read, Sky.load(path)
+    if read is None:
+        raise InputError("SCENARIO", "expected a scenario file, or --sky FILE")
+    compiled = forecast(read)
+    output.warn(compiled.warnings)
+    return read, compiled.sky
+
+
+def _run(told: Proxy, sky: Sky, json: bool) -> None:
+    """Until the end or a signal; then the report."""
+    from linkemu.access.launch import DataPlane
+    from linkemu.access.settings import spoken
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    plane = DataPlane.start(told, sky)
+    code = 0
+    try:
+        name = sky.links[told.link]
+        way = f"{name.station}:{name.satellite}"
+        typer.echo(
+            f"listening on {told.protocol} {spoken(plane.address)}, to {spoken(told.to)} over {way}", err=True
+        )
+        try:
+            report = plane.wait()
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+            plane.stop()
+            report = plane.wait()
+        output.warn(line.removeprefix("proxy: ") for line in plane.complaints())
+    finally:
+        plane.close()
+    if json:
+        output.document(asdict(report))
+    else:
+        _show(report)
+    output.warn(report.warnings)
+    raise typer.Exit(code)
+
+
+def _show(report: DoorReport) -> None:
+    console = output.console()
+    headings = ("way", "delivered", "delay asked", "late p50", "p99", "max", "rate asked", "achieved", "lost")
+    console.print(output.table(headings, [_row(way) for way in report.ways]))
+    console.print(
+        f"{report.connections} clients, {report.refused} turned away, {report.unreached} unreached, "
+        f"{report.reset} reset; {report.cpu_s:.2f} s of CPU in {report.wall_s:.1f} s"
+    )
+
+
+def _row(way: WayReport) -> list[str]:
+    from linkemu.units import format_bytes, format_rate
+
+    def us(value: float | None) -> str:
+        return "-" if value is None else f"{value * 1e6:.0f} us"
+
+    def rate(value: float | None) -> str:
+        return "-" if value is None else format_rate(value)
+
+    delay = way.requested_delay_s
+    asked = "-" if delay is None else f"{delay[0] * 1e3:.3f} to {delay[1] * 1e3:.3f} ms"
+    return [
+        way.direction,
+        format_bytes(way.delivered_bytes),
+        asked,
+        us(way.delay_error_p50_s),
+        us(way.delay_error_p99_s),
+        us(way.delay_error_max_s),
+        rate(way.requested_rate_bps),
+        rate(way.achieved_rate_bps),
+        f"{way.erased} erased, {way.dropped} dropped",
+    ]

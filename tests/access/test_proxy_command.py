@@ -1,0 +1,171 @@
+"""``linkemu proxy`` as a person calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from doors import ROOT, door, echo, eventually, exactly, server, sky
+from typer.testing import CliRunner
+
+from linkemu.cli.main import app
+
+CONFIG = ROOT / "configs" / "demo.toml"
+
+
+@contextmanager
+def command(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], tuple[str, int]]]:
+    """The command, once it listens."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "linkemu.cli.main", "proxy", *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        while line and "listening" not in line:
+            line = process.stderr.readline()
+        found = re.search(r"(\d+\.\d+\.\d+\.\d+):(\d+), to", line)
+        assert found, line
+        yield process, (found[1], int(found[2]))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def refusal(*arguments: object) -> str:
+    """Exit code and the one line that is said."""
+    done = CliRunner().invoke(app, ["proxy", *map(str, arguments)])
+    assert done.exit_code in (1, 2)
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    return f"{done.exit_code} {done.stderr}"
+
+
+@pytest.fixture
+def played(tmp_path) -> Path:
+    path = tmp_path / "played.sky"
+    sky(10**8).save(path)
+    return path
+
+
+def test_ctrl_c_ends_it_with_a_report(played):
+    with server(echo) as far, command("--sky", played, "--to", f"127.0.0.1:{far.address[1]}") as (it, at):
+        with socket.create_connection(at) as client:
+            client.sendall(b"over and back")
+            assert exactly(client, 13) == b"over and back"
+        it.send_signal(signal.SIGINT)
+        out, _ = it.communicate(timeout=20)
+    assert it.returncode == 130
+    assert "13 B" in out and "1 clients" in out
+
+
+def test_json_is_the_report_and_nothing_else(played):
+    arguments = ("--sky", played, "--json", "--start-at", "59 s", "--outage", "reset:1s")
+    with server(echo) as far, command(*arguments, "--to", f"127.0.0.1:{far.address[1]}") as (it, at):
+        with socket.create_connection(at) as client:
+            client.sendall(b"x")
+            exactly(client, 1)
+        out, _ = it.communicate(timeout=20)  # the scenario ends
+    assert it.returncode == 0
+    report = json.loads(out)
+    assert (report["protocol"], report["outages"], report["connections"]) == ("tcp", "reset after 1 s", 1)
+    assert [way["delivered_bytes"] for way in report["ways"]] == [1, 1]
+    assert report["at_s"] >= 60.0
+
+
+def test_a_scenario_is_compiled_and_its_pass_is_played():
+    with server(echo) as far:
+        arguments = (CONFIG, "--to", f"127.0.0.1:{far.address[1]}", "--start-at", "30 s", "--json")
+        with command(*arguments) as (it, at), socket.create_connection(at, 20.0) as client:
+            begun_s = time.monotonic()
+            client.sendall(b"x")
+            exactly(client, 1)
+            trip_s = time.monotonic() - begun_s
+            it.send_signal(signal.SIGINT)
+            out, _ = it.communicate(timeout=20)
+    up = json.loads(out)["ways"][0]
+    least, most = up["requested_delay_s"]
+    assert 0.0013 < least <= most < 0.004  # the ISS, from overhead to 1200 km
+    assert trip_s >= 2 * least
+
+
+def test_udp_by_the_command(played):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
+        far.bind(("127.0.0.1", 0))
+        far.settimeout(10.0)
+        to = f"127.0.0.1:{far.getsockname()[1]}"
+        near = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with command("--sky", played, "--udp", "--to", to) as (_, at), near:
+            near.sendto(b"light", at)
+            assert far.recv(100) == b"light"
+
+
+def test_a_killed_command_leaves_no_data_plane(played):
+    with server(echo) as far, command("--sky", played, "--to", f"127.0.0.1:{far.address[1]}") as (it, at):
+        children = Path(f"/proc/{it.pid}/task/{it.pid}/children").read_text().split()
+        assert children
+        it.kill()
+        assert eventually(lambda: not any(_runs(int(child)) for child in children))
+        with pytest.raises(OSError):
+            socket.create_connection(at)
+
+
+def test_a_killed_data_plane_is_told(played):
+    with server(echo) as far, command("--sky", played, "--to", f"127.0.0.1:{far.address[1]}") as (it, _):
+        (child,) = Path(f"/proc/{it.pid}/task/{it.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGKILL)
+        _, errors = it.communicate(timeout=20)
+    assert it.returncode == 1
+    assert errors == "linkemu: data plane: ended with exit code -9\n"
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "2 linkemu: --to: '' is not HOST:PORT"),
+        (("--to", "nowhere"), "2 linkemu: --to: 'nowhere' is not HOST:PORT"),
+        (("--to", "h:1", "--outage", "maybe"), "2 linkemu: --outage: 'maybe' is not one of hold, arq"),
+        (("--to", "h:1", "--udp", "--outage", "arq"), "2 linkemu: --outage: has no meaning for datagrams"),
+        (("--to", "h:1", "--uplink", "nobody"), "2 linkemu: --uplink: 'nobody' is not one of"),
+        (("--to", "h:1"), "2 linkemu: SCENARIO: expected a scenario file, or --sky FILE"),
+        (("missing.toml", "--to", "h:1"), "2 linkemu: missing.toml: No such file"),
+    ],
+)
+def test_wrong_words_are_one_line(arguments, said):
+    assert refusal(*arguments).startswith(said)
+
+
+def test_wrong_skies_starts_and_hosts_are_one_line(played, tmp_path):
+    assert "no link 'a:b', expected one of ground:orbit" in refusal(
+        "--sky", played, "--to", "127.0.0.1:1", "--link", "a:b"
+    )
+    assert "--start-at: 60 s is not before" in refusal(
+        "--sky", played, "--to", "127.0.0.1:1", "--start-at", "60 s"
+    )
+    assert "1 linkemu: a..b:1: " in refusal("--sky", played, "--to", "a..b:1")
+    with door(tmp_path, sky(10**6), ("127.0.0.1", 9)) as other:
+        taken = f"127.0.0.1:{other.address[1]}"
+        assert refusal("--sky", played, "--to", "127.0.0.1:1", "--listen", taken) == (
+            f"1 linkemu: tcp {taken}: Address already in use\n"
+        )

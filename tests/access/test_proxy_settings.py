@@ -1,0 +1,147 @@
+"""What a proxy is told: addresses, outages, links, and the file that carries them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from doors import sky
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linkemu.access.gauge import DoorReport, Gauge, warnings
+from linkemu.access.settings import Behaviour, Outages, Proxy, address, choose_link, spoken
+from linkemu.errors import FormatError, InputError
+from linkemu.link.timeline import Sky, constant
+from linkemu.machine import Direction
+
+
+@given(st.text(max_size=30))
+def test_an_address_is_read_or_refused_in_one_line(text):
+    try:
+        host, port = address(text, "--to")
+    except InputError as error:
+        assert "\n" not in repr(str(error))[1:-1]
+    else:
+        assert host and 1 <= port <= 65535
+        assert address(spoken((host, port)), "--to") == (host, port)
+
+
+def test_addresses():
+    assert address("localhost:80", "--to") == ("localhost", 80)
+    assert address("[::1]:8080", "--to") == ("::1", 8080)
+    assert address("127.0.0.1:0", "--listen", any_port=True) == ("127.0.0.1", 0)
+    assert spoken(("::1", 80)) == "[::1]:80"
+
+
+@pytest.mark.parametrize("text", ["", "80", ":80", "::1:80", "host", "host:0", "host:65536", "a b:1", "h:-1"])
+def test_wrong_addresses(text):
+    with pytest.raises(InputError, match="--to: "):
+        address(text, "--to")
+
+
+@given(st.text(max_size=20))
+def test_an_outage_is_read_or_refused(text):
+    try:
+        read = Outages.parse(text)
+    except InputError:
+        return
+    assert text.startswith(read.behaviour.value)
+
+
+def test_outages():
+    assert Outages.parse("hold") == Outages()
+    assert Outages.parse("reset:30s") == Outages(Behaviour.RESET, 30.0)
+    assert Outages.parse("reset:500 ms").patience_s == 0.5
+    assert Outages.parse("half-open").behaviour is Behaviour.HALF_OPEN
+
+
+@pytest.mark.parametrize(
+    "text", ["", "reset", "reset:", "reset:3", "reset:0s", "reset:-1s", "hold:3s", "HOLD"]
+)
+def test_wrong_outages(text):
+    with pytest.raises(InputError, match="--outage: "):
+        Outages.parse(text)
+
+
+def test_the_file_carries_everything(tmp_path):
+    told = Proxy(
+        Path("a.sky"),
+        2,
+        ("::1", 1),
+        ("h", 2),
+        "udp",
+        Outages(Behaviour.RESET, 3.0),
+        "server",
+        4.5,
+        "first-byte",
+        99,
+        1.5,
+    )
+    told.save(tmp_path / "file")
+    assert Proxy.load(tmp_path / "file") == told
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"outages": ["hold", 1], "sky": 3}', "\x00"])
+def test_another_file_is_refused(tmp_path, text):
+    (tmp_path / "file").write_text(text)
+    with pytest.raises(FormatError):
+        Proxy.load(tmp_path / "file")
+
+
+def test_the_only_link_needs_no_name_and_one_of_several_does():
+    one = sky(1000)
+    two = Sky.of(*[constant("a", name, way, 1000, 0.1, 1.0) for name in "bc" for way in Direction])
+    assert choose_link(one, None) == 0
+    assert choose_link(two, "a:c") == 1
+    with pytest.raises(InputError, match="several links, expected one of a:b, a:c"):
+        choose_link(two, None)
+    with pytest.raises(InputError, match="no link 'x:y'"):
+        choose_link(one, "x:y")
+
+
+MS = 1_000_000
+
+
+def test_a_gauge_compares_what_was_asked_with_what_was_done():
+    gauge = Gauge("up", [(0, 1000 * MS), (1500 * MS, 9000 * MS)])
+    for k in range(2000):
+        start = k * MS if k < 1000 else (k + 500) * MS
+        gauge.taken(1000, 5000)
+        gauge.delivered(1000, start, start + MS, start + 6 * MS, start + 6 * MS + 70_000)
+    report = gauge.report()
+    assert report.delivered_bytes == 2_000_000
+    assert report.requested_delay_s == (0.005, 0.005)
+    assert report.delay_error_p50_s == pytest.approx(70e-6, abs=1e-6)
+    assert report.requested_rate_bps == pytest.approx(8e6)
+    assert report.achieved_rate_bps == pytest.approx(8e6)
+    assert [(e.start_s, e.end_s) for e in report.edges] == [(0.0, 1.0), (1.5, 9.0)]
+    assert report.edges[0].last_s == pytest.approx(1.0, abs=1e-4)
+    assert report.edges[1].first_s == pytest.approx(1.5, abs=1e-4)
+    assert warnings([report], cpu_share=0.1, stolen_s=0.0, drops=0) == []
+
+
+@pytest.mark.parametrize(
+    ("cpu_share", "stolen_s", "blamed"),
+    [(0.95, 0.0, "own CPU"), (0.1, 3.0, "hypervisor"), (0.1, 0.0, "other programs")],
+)
+def test_a_bound_that_was_missed_is_said_with_its_cause(cpu_share, stolen_s, blamed):
+    gauge = Gauge("up", [(0, 1000 * MS)])
+    gauge.delivered(1000, 0, MS, 6 * MS, 9 * MS)
+    (line,) = warnings([gauge.report()], cpu_share=cpu_share, stolen_s=stolen_s, drops=0)
+    assert line.startswith("up: 3.0 ms late at p99") and blamed in line
+
+
+def test_lateness_by_a_deaf_client_is_not_ours():
+    gauge = Gauge("down", [(0, 1000 * MS)])
+    gauge.delivered(1000, 0, MS, 6 * MS, 900 * MS, held=True)
+    report = gauge.report()
+    assert report.delay_error_p99_s is None and report.waited_for_sink == 1
+    (line,) = warnings([report], cpu_share=0.0, stolen_s=0.0, drops=0)
+    assert "did not read" in line
+
+
+@pytest.mark.parametrize("content", [{}, {"ways": 3}, {"ways": [], "warnings": [], "what": 1}])
+def test_another_report_is_refused(content):
+    with pytest.raises(FormatError):
+        DoorReport.of(content)

@@ -1,0 +1,119 @@
+"""Pieces in pipes and in blocks, mixed as the system grants pipes: bytes stay bytes, and nothing is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import socket
+
+import pytest
+from doors import sky
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from linkemu.access.flow import Flow
+from linkemu.access.gauge import Gauge
+from linkemu.access.pace import Pace
+from linkemu.access.pieces import Mark, Stock
+from linkemu.access.serialiser import Serialiser, long_lights
+from linkemu.access.way import Way
+from linkemu.machine import Direction
+
+
+class Ends:
+    """What a connection would do with marks; ``said`` keeps them."""
+
+    def __init__(self) -> None:
+        self.said: list[object] = []
+
+    def arrived(self, flow: Flow, mark: Mark) -> None:
+        self.said.append(mark)
+
+    def broke(self, end: socket.socket) -> None:
+        self.said.append("broke")
+
+    def unheard(self, flow: Flow) -> None:
+        self.said.append("unheard")
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    near.setblocking(False)
+    far.setblocking(False)
+    return near, far
+
+
+def a_way(rate_bps: int = 10**10) -> Way:
+    played = sky(rate_bps, 0.0001)
+    up, down = (played.timelines[0, way] for way in Direction)
+    pace = Pace(0)
+    pace.begin()
+    return Way(Serialiser(up, down, repeat=False), pace, Gauge("up", long_lights(up)), rate_bps)
+
+
+def carry(data: bytes, most_pipes: int, sizes: random.Random) -> tuple[bytes, Flow, Ends, Way]:
+    """Send ``data`` through one flow in writes and reads of random sizes."""
+    source, read_end = pair()
+    write_end, sink = pair()
+    way, ends, stock = a_way(), Ends(), Stock(most_pipes)
+    flow = Flow(way, ends, stock)
+    flow.source, flow.sink = read_end, write_end
+    got, sent, is_open = bytearray(), 0, True
+    while Mark.END not in ends.said:
+        if is_open and sent == len(data):
+            source.shutdown(socket.SHUT_WR)
+            is_open = False
+        elif is_open:
+            with contextlib.suppress(BlockingIOError):
+                sent += source.send(data[sent : sent + sizes.choice((1, 100, 20_000, 500_000))])
+        way.wake(flow)
+        way.step()
+        with contextlib.suppress(BlockingIOError):
+            got += sink.recv(sizes.choice((1, 5000, 300_000)))
+        flow.unblock(1 << 62)
+    sink.settimeout(5.0)
+    while len(got) < len(data):
+        got += sink.recv(1 << 20)
+    flow.discard()
+    stock.close()
+    for end in (source, read_end, write_end, sink):
+        end.close()
+    return bytes(got), flow, ends, way
+
+
+@given(seed=st.integers(0, 2**32), most_pipes=st.sampled_from([0, 1, 2, 48]), size=st.integers(0, 3_000_000))
+@settings(max_examples=25, deadline=None)
+def test_bytes_stay_bytes_and_nothing_is_kept(seed, most_pipes, size):
+    sizes = random.Random(seed)
+    data = sizes.randbytes(size)
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    got, flow, ends, way = carry(data, most_pipes, sizes)
+    assert got == data
+    assert ends.said == [Mark.END]
+    assert (flow.held, way.held, way.blocked_bytes) == (0, 0, 0)
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+@pytest.mark.parametrize("most_pipes", [0, 48])
+def test_what_is_dropped_in_mid_stream_is_freed(most_pipes):
+    source, read_end = pair()
+    write_end, sink = pair()
+    way, stock = a_way(), Stock(most_pipes)
+    flow = Flow(way, Ends(), stock)
+    flow.source, flow.sink = read_end, write_end
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    for _ in range(200):  # nobody reads at the sink
+        with contextlib.suppress(BlockingIOError):
+            source.send(bytes(1 << 18))
+        way.wake(flow)
+        way.step()
+    assert flow.blocked and flow.held > 0 and way.blocked_bytes == flow.held
+    flow.discard()
+    stock.close()
+    assert (flow.held, way.held, way.blocked_bytes) == (0, 0, 0)
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    for end in (source, read_end, write_end, sink):
+        end.close()

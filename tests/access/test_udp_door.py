@@ -1,0 +1,194 @@
+"""Datagrams through the door: delayed, lost by slots, dropped by a full queue, and answered."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from doors import DELAY_S, door, eventually, free_port, sky
+
+from linkemu.link.channel import Channel
+from linkemu.machine import Direction
+
+
+@contextmanager
+def bound(host: str = "127.0.0.1") -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as end:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        end.bind((host, 0))
+        end.settimeout(10.0)
+        yield end
+
+
+def numbers(end: socket.socket, quiet_s: float = 0.5) -> list[int]:
+    """The numbers at the head of the datagrams that come until it is quiet."""
+    found = []
+    end.settimeout(quiet_s)
+    try:
+        while True:
+            found.append(int.from_bytes(end.recv(65536)[:4]))
+    except TimeoutError:
+        return found
+
+
+def numbered(number: int, size: int = 100) -> bytes:
+    return number.to_bytes(4) + bytes(size - 4)
+
+
+def test_datagrams_arrive_a_light_time_later_and_answers_come_back(tmp_path):
+    with (
+        bound() as far,
+        door(tmp_path, sky(10**8, 0.03), far.getsockname(), udp=True) as way,
+        bound() as near,
+    ):
+        begun_s = time.monotonic()
+        near.sendto(b"question", way.address)
+        data, sender = far.recvfrom(100)
+        assert time.monotonic() - begun_s >= 0.03
+        far.sendto(b"answer to " + data, sender)
+        assert near.recvfrom(100) == (b"answer to question", way.address)
+        assert 0.06 <= time.monotonic() - begun_s < 0.2
+        report = way.finish()
+    assert [each.delivered_bytes for each in report.ways] == [8, 18]
+    assert report.ways[0].requested_delay_s == (0.03, 0.03)
+    assert report.connections == 1
+
+
+def test_each_client_gets_its_own_answers(tmp_path):
+    with bound() as far, door(tmp_path, sky(10**8), far.getsockname(), udp=True) as way:
+        with bound() as one, bound() as other:
+            one.sendto(b"one", way.address)
+            other.sendto(b"other", way.address)
+            for _ in range(2):
+                data, sender = far.recvfrom(100)
+                far.sendto(data.upper(), sender)
+            assert one.recv(100) == b"ONE"
+            assert other.recv(100) == b"OTHER"
+        assert way.finish().connections == 2
+
+
+def test_ipv6_and_empty_datagrams(tmp_path):
+    with (
+        bound("::1") as far,
+        door(tmp_path, sky(10**8), far.getsockname()[:2], udp=True, listen=("::1", 0)) as way,
+        bound("::1") as near,
+    ):
+        near.sendto(b"", way.address)
+        assert far.recv(100) == b""
+
+
+def test_what_is_sent_in_erased_slots_is_lost_and_nothing_else(tmp_path):
+    """Every second tenth of a second is erased; edges are left out, as our clock isn't the door's."""
+    runs = [(slot, 100) for slot in range(100, 2000, 200)]
+    with (
+        bound() as far,
+        door(tmp_path, sky(10**8, erased=runs), far.getsockname(), udp=True) as way,
+        bound() as near,
+    ):
+        offered, lost_for_sure = [], []
+        for number in range(400):
+            before_s = time.monotonic() - way.began_s
+            near.sendto(numbered(number), way.address)
+            after_s = time.monotonic() - way.began_s
+            phase = before_s * 1000 % 200
+            if after_s - before_s < 0.003 and after_s < 2.0:
+                if 5 < phase < 90:
+                    offered.append(number)
+                if 105 < phase < 190 and before_s > 0.1:
+                    lost_for_sure.append(number)
+            time.sleep(0.003)
+        got = set(numbers(far))
+        report = way.finish()
+    assert len(lost_for_sure) > 20 and len(offered) > 20
+    assert got.isdisjoint(lost_for_sure)
+    assert got.issuperset(offered)
+    assert report.ways[0].erased == 400 - len(got)
+
+
+def test_a_full_queue_drops_the_newcomers_as_the_channel_does(tmp_path):
+    played = sky(800_000)  # 100 bytes a millisecond
+    with (
+        bound() as far,
+        door(tmp_path, played, far.getsockname(), udp=True, queue_bytes=1000) as way,
+        bound() as near,
+    ):
+        for number in range(50):
+            near.sendto(numbered(number), way.address)
+        got = numbers(far)
+        report = way.finish()
+    assert got == sorted(got)
+    assert len(got) + report.ways[0].dropped == 50
+    assert got[:10] == list(range(10))
+    channel = Channel(played.timelines[0, Direction.UP], queue_bytes=1000)
+    taken = sum(channel.offer(numbered(number), 0) for number in range(50))
+    assert taken <= len(got) < 50  # the client needed some time to send them
+
+
+def test_an_outage_holds_datagrams_whole(tmp_path):
+    played = sky(10**8, dark=[(0.2, 0.6)])
+    with bound() as far, door(tmp_path, played, far.getsockname(), udp=True) as way, bound() as near:
+        time.sleep(max(0.0, way.began_s + 0.3 - time.monotonic()))
+        near.sendto(b"wait", way.address)
+        assert far.recv(100) == b"wait"
+        assert 0.6 + DELAY_S <= time.monotonic() - way.began_s < 0.9
+
+
+def test_the_rate_is_the_links(tmp_path):
+    played = sky(8_000_000)
+    with (
+        bound() as far,
+        door(tmp_path, played, far.getsockname(), udp=True, queue_bytes=4 << 20) as way,
+        bound() as near,
+    ):
+        for number in range(1000):
+            near.sendto(numbered(number, 1000), way.address)
+        arrivals = []
+        for _ in range(1000):
+            far.recv(2000)
+            arrivals.append(time.monotonic())
+        report = way.finish()
+    assert arrivals[-1] - arrivals[0] == pytest.approx(0.999, abs=0.03)
+    assert report.ways[0].dropped == 0
+
+
+def test_nobody_at_the_far_side_costs_datagrams_and_no_more(tmp_path):
+    port = free_port(socket.SOCK_DGRAM)
+    with door(tmp_path, sky(10**8), ("127.0.0.1", port), udp=True) as way, bound() as near:
+        for _ in range(3):
+            near.sendto(b"anyone?", way.address)
+            time.sleep(0.05)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
+            far.bind(("127.0.0.1", port))
+            far.settimeout(5.0)
+            near.sendto(b"now", way.address)
+            assert far.recv(100) == b"now"
+        assert way.finish().ways[0].taken_bytes == 24
+
+
+def test_time_may_begin_with_the_first_datagram(tmp_path):
+    played = sky(10**8, dark=[(0.3, 5.0)])
+    with (
+        bound() as far,
+        door(tmp_path, played, far.getsockname(), udp=True, anchor="first-byte") as way,
+        bound() as near,
+    ):
+        time.sleep(0.5)
+        near.sendto(b"first", way.address)
+        begun_s = time.monotonic()
+        assert far.recv(100) == b"first"
+        assert time.monotonic() - begun_s < 0.25
+
+
+def test_many_clients_leave_nothing_at_the_end(tmp_path):
+    with bound() as far, door(tmp_path, sky(10**8), far.getsockname(), udp=True) as way:
+        before = way.descriptors()
+        for number in range(100):
+            with bound() as near:
+                near.sendto(numbered(number), way.address)
+        assert sorted(numbers(far)) == list(range(100))
+        assert eventually(lambda: way.descriptors() == before + 100)
+        assert way.finish().connections == 100

@@ -12,14 +12,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = {
     0: {"errors", "units", "rng", "trace", "machine", "disk", "sensor", "journal"},
-    1: {"orbit", "weather", "optics", "link", "transfer", "telemetry", "contract", "scenario"},
-    2: {"plan", "forecast"},
+    1: {"orbit", "weather", "optics", "link", "transfer", "telemetry", "contract", "scenario", "plan"},
+    2: {"forecast", "record"},
     3: {"runtime", "access", "study"},
     4: {"ground_station", "satellite_node"},
     5: {"cli"},
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
-CORRIDORS = {("access", "runtime"), ("forecast", "plan")}  # one way
+CORRIDORS = {("access", "runtime")}  # one way
 BANNED_MODULES = {
     *("asyncio", "random", "secrets", "aiofiles", "aiomqtt", "socket", "selectors"),
     *("threading", "subprocess", "multiprocessing"),

@@ -55,7 +55,7 @@ def test_a_constant_link_is_what_was_asked_for() -> None:
         ({"rate_bps": np.ones(3)}, "rate_bps is float64"),
         ({"cause": np.array([0, 99, 0], np.uint8)}, "unknown cause"),
         ({"known": np.array([True, True, True])}, "known in advance"),
-        ({"delay_start_ns": integers(0, 1), "delay_s": np.zeros((2, 8))}, "overlap"),
+        ({"delay_start_ns": integers(1, 1), "delay_s": np.zeros((2, 8))}, "delay segments are not sorted"),
         ({"delay_s": np.full((1, 8), np.nan)}, "finite"),
         ({"delay_s": np.zeros((1, 7))}, "delay_s is float64"),
         ({"delay_start_ns": integers(), "delay_s": np.zeros((0, 8))}, "needs its delay"),

@@ -4,7 +4,7 @@
 found, by dotted path. docs/scenario.md describes the keys. No other room reads TOML.
 """
 
-from linkemu.scenario.door import load, loads
+from linkemu.scenario.door import Changes, files_of, load, loads
 from linkemu.scenario.model import (
     NEXT_PASS,
     Acquisition,
@@ -28,6 +28,7 @@ from linkemu.scenario.model import (
 __all__ = [
     "NEXT_PASS",
     "Acquisition",
+    "Changes",
     "ClockSettings",
     "Cloud",
     "Fault",
@@ -43,6 +44,7 @@ __all__ = [
     "Transfer",
     "TransferSettings",
     "Turbulence",
+    "files_of",
     "load",
     "loads",
 ]

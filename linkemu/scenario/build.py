@@ -37,12 +37,14 @@ def late_problems(file: shape.ScenarioFile) -> list[Problem]:
     return problems
 
 
-def scenario(file: shape.ScenarioFile, path: Path, text: str) -> model.Scenario:
+def scenario(
+    file: shape.ScenarioFile, path: Path, text: str, preset_terminals: presets.Rows
+) -> model.Scenario:
     """The scenario of a valid file."""
     terminals = {row.id: terminal(row) for row in file.terminal}
     named = {row.terminal for row in file.station} | {row.terminal for row in file.satellite}
     for name in named - terminals.keys():
-        terminals[name] = terminal(terminal_shape.TerminalTable.model_validate(presets.terminals()[name]))
+        terminals[name] = terminal(terminal_shape.TerminalTable.model_validate(preset_terminals[name]))
     stations = tuple(
         _station(row, terminals[row.terminal], row.weather or file.weather) for row in file.station
     )

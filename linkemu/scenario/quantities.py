@@ -7,7 +7,7 @@ made of them stand in shape.py and terminal_shape.py.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,15 +122,27 @@ def _file_name(value: object) -> object:
 def _existing_file(value: object, info: ValidationInfo) -> Path:
     if not isinstance(value, str) or not value:
         raise wrong("expected the path of a file")
-    folder: Path = (info.context or {}).get("folder", Path())
-    path = folder / value
+    context = info.context or {}
+    path = _place(value, context)
     try:
         found = path.is_file()
     except (OSError, ValueError) as error:
         raise wrong(f'"{value[:80]}" cannot be a path') from error
     if not found:
         raise wrong(f'no file "{path}" (a path is relative to the scenario)')
+    context.get("found", {})[value] = path
     return path
+
+
+def _place(value: str, context: dict[str, Any]) -> Path:
+    """Where the file of this name lies: beside the scenario, or where somebody keeps it for us."""
+    kept: Mapping[str, Path] | None = context.get("files")
+    if kept is None:
+        folder: Path = context.get("folder", Path())
+        return folder / value
+    if value not in kept:
+        raise wrong(f'no file "{value[:80]}" was kept with the scenario')
+    return kept[value]
 
 
 def _address(value: object) -> tuple[str, int]:

@@ -17,7 +17,11 @@ SITES = CONFIGS / "weather-cape.toml"
 
 def test_all_files_are_named_as_the_scenario_names_them() -> None:
     found = scenario.files_of(scenario.load(SITES))
-    assert set(found) == {"elements/stations_2024-05-09.tle", "weather/cape-canaveral.metar"}
+    assert set(found) == {
+        "elements/stations_2024-05-09.tle",
+        "weather/cape-canaveral.metar",
+        "weather/newark.metar",
+    }
     assert all(path.read_bytes() for path in found.values())
 
 

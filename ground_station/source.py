@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from blake3 import blake3
-
 from ground_station.incoming import PIECE_BYTES
 from linkemu.disk import Disk
 from linkemu.errors import InputError
+from linkemu.scenario import content
 
 
 async def synthetic(seed: int, name: str, size: int) -> AsyncIterator[bytes]:
-    """``size`` bytes that are the same for the same seed and name: BLAKE3's extendable output."""
-    stream = blake3(f"file\x1f{seed}\x1f{name}".encode())
+    """``size`` bytes that are the same for the same seed and name (linkemu.scenario.content)."""
     for offset in range(0, size, PIECE_BYTES):
-        yield stream.digest(length=min(PIECE_BYTES, size - offset), seek=offset)
+        yield content.synthetic(seed, name, offset, min(PIECE_BYTES, size - offset))
 
 
 async def of_file(disk: Disk, path: Path) -> AsyncIterator[bytes]:

@@ -34,6 +34,8 @@ class Journal:
     async def open(cls, disk: Disk, path: Path) -> Journal:
         """Read the file (absent: start it) and cut what a crash left of a record.
 
+        What is read is made durable first: the process that wrote it may have died before its sync.
+
         Raises:
             FormatError: the file is something else than a journal.
         """
@@ -48,7 +50,8 @@ class Journal:
         journal.records = list(journal._parse(data))
         if journal._length < len(data):
             await disk.truncate(path, journal._length)
-            await disk.sync(path)
+        await disk.sync(path)
+        await disk.sync(path.parent)
         return journal
 
     @property

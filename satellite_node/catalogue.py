@@ -44,6 +44,7 @@ class Catalogue:
         await disk.sync(root)
         for name in await disk.names(catalogue._root):
             await catalogue._load(catalogue._root / name)
+        await disk.sync(catalogue._root)  # names that a life put there which was killed before it could sync
         catalogue._journal = await Journal.open(disk, root / "verified")
         for record in catalogue._journal.records:
             catalogue._apply(json.loads(record))

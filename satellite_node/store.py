@@ -33,12 +33,16 @@ class ChunkStore:
 
     @classmethod
     async def open(cls, disk: Disk, root: Path) -> ChunkStore:
-        """Reload the index; drafts that a crash has left are removed."""
+        """Reload the index; drafts that a crash has left are removed.
+
+        What is found may have its name from a life that was killed before it could sync the directory.
+        """
         found = cls(disk, root)
         for directory in (found._chunks, found._quarantine, found._partials):
             await disk.make_directory(directory)
         await disk.sync(root)
         found._ids = await found._index(found._chunks)
+        await disk.sync(found._chunks)
         found._saved = await found._index(found._partials)
         return found
 

@@ -15,7 +15,7 @@ FLOORS = {
     1: {"orbit", "weather", "optics", "link", "transfer", "telemetry", "contract", "scenario", "plan"},
     2: {"forecast", "record"},
     3: {"runtime", "access", "study"},
-    4: {"ground_station", "satellite_node"},
+    4: {"ground_station", "satellite_node", "campaign"},
     5: {"cli"},
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

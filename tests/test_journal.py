@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linkemu.campaign.disk import PowerCut, SimulatedDisk
 from linkemu.errors import FormatError, ResourceError
 from linkemu.journal import Journal
-from tests.simulated_disk import PowerCut, SimulatedDisk
 
 ROOM = Path("/room")
 PATH = ROOM / "journal"

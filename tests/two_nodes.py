@@ -15,6 +15,7 @@ from typing import Any
 from ground_station.custody import Entry
 from ground_station.node import run as run_station
 from ground_station.spool import Spool
+from linkemu.campaign.disk import PowerCut, SimulatedDisk
 from linkemu.contract import Address
 from linkemu.disk import Disk
 from linkemu.link.player import Player
@@ -29,7 +30,6 @@ from linkemu.scenario import Transfer, TransferSettings
 from linkemu.telemetry import TransferState
 from linkemu.trace import Trace
 from satellite_node.node import run as run_satellite
-from tests.simulated_disk import PowerCut, SimulatedDisk
 
 RATE_BPS = 100_000_000
 DELAY_s = 0.004

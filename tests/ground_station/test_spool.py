@@ -8,9 +8,9 @@ import pytest
 from ground_station.custody import Entry
 from ground_station.incoming import NameTakenError
 from ground_station.spool import Spool
+from linkemu.campaign.disk import PowerCut, SimulatedDisk
 from linkemu.errors import IntegrityError, ResourceError
 from linkemu.transfer.manifest import Manifest
-from tests.simulated_disk import PowerCut, SimulatedDisk
 
 ROOT = Path("/station")
 CONTENT = bytes(range(256)) * 20  # five chunks of 1000 and one of 120

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
+from linkemu.campaign.disk import SimulatedDisk
 from linkemu.errors import ResourceError
-from tests.simulated_disk import SimulatedDisk
 from tests.two_nodes import CHUNK_BYTES, World, transfer
 
 SIZE = 20 * CHUNK_BYTES + 1234

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from linkemu.campaign.disk import PowerCut, SimulatedDisk
 from linkemu.errors import IntegrityError
 from linkemu.plan import Plan, Window
 from linkemu.runtime.linkend import delay, next_epoch
-from tests.simulated_disk import PowerCut, SimulatedDisk
 
 ROOT = Path("/node")
 

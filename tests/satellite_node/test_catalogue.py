@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from linkemu.campaign.disk import PowerCut, SimulatedDisk
 from linkemu.disk import Buffer
 from linkemu.transfer.manifest import Manifest
 from satellite_node.catalogue import Catalogue
-from tests.simulated_disk import PowerCut, SimulatedDisk
 
 ROOT = Path("/satellite")
 ONE = Manifest.of("one", b"a" * 1000 + b"b" * 1000, 1000)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
+from linkemu.campaign.disk import PowerCut, SimulatedDisk
 from linkemu.errors import IntegrityError, ResourceError
 from satellite_node.store import ChunkStore
-from tests.simulated_disk import PowerCut, SimulatedDisk
 
 ROOT = Path("/satellite")
 DATA = [bytes([number]) * (700 + number) for number in range(6)]

@@ -1,12 +1,14 @@
 """A Disk in memory that fails like real ones: power cuts, torn writes, lost syncs, a full device.
 
 Data and names are durable only after their ``sync``. ``power_cut_at`` stops everything at the n-th call,
-which may then be half done. After ``reboot`` a file holds its synced bytes with some of the later writes,
-torn anywhere, and a directory its synced names with the first few of the later changes.
+which may then be half done, and tells ``on_power_cut``. After ``reboot`` a file holds its synced bytes with
+some of the later writes, torn anywhere, and a directory its synced names with the first few of the later
+changes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -35,6 +37,7 @@ class SimulatedDisk:
         self.read_only = False
         self.calls = 0
         self.power_cut_at: int | None = None
+        self.on_power_cut: Callable[[], None] | None = None
         self._files: dict[Path, _File] = {}
         self._durable: dict[Path, _File] = {}
         self._changes: dict[Path, list[tuple[Path, _File | None]]] = {}  # by directory, since its sync
@@ -49,7 +52,7 @@ class SimulatedDisk:
                 self._put(self._durable, path, file)
         self._changes.clear()
         self._files = dict(self._durable)
-        for file in set(self._files.values()):
+        for file in dict.fromkeys(self._files.values()):  # in an order that no memory address decides
             file.data = bytearray(file.durable)
             for change in file.pending:
                 if random.random() < 0.5:
@@ -129,6 +132,22 @@ class SimulatedDisk:
         self._step()
         return len(self._files[path].data) if path in self._files else None
 
+    def survivors(self) -> Iterator[bytes]:
+        """The bytes of each file that a power cut now would at least leave: synced data under synced
+        names."""
+        for file in self._durable.values():
+            yield file.durable
+
+    def install(self, path: Path, data: bytes) -> None:
+        """Put a durable file there, as if it had always been."""
+        file = _File(bytearray(data), bytes(data))
+        self._files[path] = self._durable[path] = file
+        self._directories |= set(path.parents)
+
+    @property
+    def used_bytes(self) -> int:
+        return sum(len(each.data) for each in self._files.values())
+
     def damage(self, path: Path, offset: int) -> None:
         """Flip a bit behind everybody's back."""
         self._files[path].data[offset] ^= 1
@@ -137,12 +156,13 @@ class SimulatedDisk:
     def _step(self) -> bool:
         """Count a call; True if the power goes during it. A machine without power stays off."""
         self.calls += 1
-        if self.power_cut_at is not None and self.calls > self.power_cut_at:
-            raise PowerCut
+        self._end(self.power_cut_at is not None and self.calls > self.power_cut_at)
         return self.calls == self.power_cut_at
 
     def _end(self, last: bool) -> None:
         if last:
+            if self.on_power_cut is not None:
+                self.on_power_cut()
             raise PowerCut
 
     def _refuse_if_read_only(self, path: Path) -> None:
@@ -180,8 +200,7 @@ class SimulatedDisk:
         """Bytes left on the device once the file reaches to ``end``; negative if they don't fit."""
         if self.capacity is None:
             return 0
-        used = sum(len(each.data) for each in self._files.values())
-        return self.capacity - used - max(0, end - len(file.data))
+        return self.capacity - self.used_bytes - max(0, end - len(file.data))
 
 
 def _apply(data: bytearray, change: tuple[int, bytes] | int) -> None:

@@ -1,0 +1,268 @@
+"""The machine of one node: its disk, its terminal, and its lives from power on to crash.
+
+A life is a node in a task of its own. Every task that it makes is stepped through here (``stepping``), so
+that a crash can strike at any await: from then on each resumption of its tasks and each call of its disk
+meets PowerCut, which no program may catch. What a life may see of the others is what its disk has kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import ContextVar, copy_context
+from typing import Any
+
+from linkemu.campaign.air import Air
+from linkemu.campaign.clock import LifeClock
+from linkemu.campaign.disk import PowerCut, SimulatedDisk
+from linkemu.campaign.faults import Crash, Fault, Skew
+from linkemu.contract import NodeLink
+from linkemu.plan import Plan
+from linkemu.runtime.clock import Clock
+from linkemu.runtime.memory import MemoryEmulator
+from linkemu.runtime.node import Context, Run
+from linkemu.runtime.ports import OnDatagram, OnPlan, OnSensor
+from linkemu.sensor import Sensor
+
+PATIENCE_s = 1.0  # after which a crash that found no step to strike strikes all the same
+_ENDS_WITHIN_s = 5.0  # a cancelled node
+
+_current: ContextVar[Machine | None] = ContextVar("machine", default=None)
+MakeContext = Callable[[str, Clock, "LifeTerminal", SimulatedDisk], Context]
+
+
+class Machine:
+    """A node's machine.
+
+    ``told`` hears of what a node must not do: (what, details); ``overhear`` each datagram that leaves, before
+    it does; ``restarted`` of each power on after a crash; ``count`` is called at every step, timer and
+    datagram.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        run: Run,
+        emulator: MemoryEmulator,
+        clock: Clock,
+        faults: list[Fault],
+        make: MakeContext,
+        told: Callable[[str, str], None],
+        overhear: Callable[[Machine, bytes], None],
+        restarted: Callable[[Machine], None],
+        count: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.disk = SimulatedDisk()
+        self.lives = 0
+        self._run = run
+        self._emulator = emulator
+        self._inner = emulator.terminal(name)
+        self._clock = clock
+        self._make = make
+        self._told = told
+        self._overhear = overhear
+        self._restarted = restarted
+        self._count = count
+        self._skews = [each for each in faults if isinstance(each, Skew) and each.node == name]
+        self.air = Air(name, emulator.player.sky.links, faults, self._hear, self._believe)
+        self._inner.attach(self.air.frame, self._sense, self.air.plan)
+        self._life: LifeClock | None = None
+        self._terminal: LifeTerminal | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._crash: Crash | None = None  # that is to strike, or has struck and is not over
+        self._strike_in: int | None = None
+        self._struck = asyncio.Event()
+        self.disk.on_power_cut = self._off
+
+    @property
+    def on(self) -> bool:
+        return self._life is not None and self._life.alive
+
+    def start(self) -> None:
+        """Power on: a new life, which finds what the disk has kept."""
+        self.lives += 1
+        skews = [each for each in self._skews if each.at_s <= self._clock.now()]
+        self._life = LifeClock(self._clock, skews[-1] if skews else None, self._count)
+        self._terminal = LifeTerminal(self)
+        context = self._make(self.name, self._life, self._terminal, self.disk)
+        variables = copy_context()
+        variables.run(_current.set, self)
+        loop = asyncio.get_running_loop()
+        self._task = variables.run(loop.create_task, self._run(context), name=f"{self.name} {self.lives}")
+        self._task.add_done_callback(self._ended)
+
+    async def crash(self, crash: Crash) -> None:
+        """From now on, wait for the step to strike at; stop, stay off, and come back. One crash at a time."""
+        if not self.on or self._crash is not None:
+            return
+        self._crash = crash
+        self._struck.clear()
+        if crash.on == "disk" and crash.how != "stop":
+            self.disk.power_cut_at = self.disk.calls + crash.after
+        else:
+            self._strike_in = crash.after
+        with contextlib.suppress(TimeoutError):  # a machine that takes too few steps stops between two
+            async with asyncio.timeout(PATIENCE_s):
+                await self._struck.wait()
+        await self.stop(clean=crash.how == "stop")
+        await self._clock.sleep_until(self._clock.now() + crash.down_s)
+        if crash.how == "power":
+            self.disk.reboot(crash.seed)
+        self.disk.power_cut_at = None
+        self._crash = None
+        self._restarted(self)
+        self.start()
+
+    async def stop(self, *, clean: bool = False) -> None:
+        """End the life: ``clean`` lets it clean up, else it meets PowerCut at whatever it does."""
+        assert self._life is not None and self._task is not None
+        self._strike_in = None
+        if not clean:
+            self._off()
+        self._task.cancel()
+        _, pending = await asyncio.wait([self._task], timeout=_ENDS_WITHIN_s)
+        if pending:
+            self._told("hangs", "it was cancelled, and does not end")
+        self._life.alive = False
+        await self._inner.close()
+
+    def step(self) -> bool:
+        """Before each resumption of a task of this machine; False if the power is off."""
+        self._count()
+        if self._strike_in is not None:
+            self._strike_in -= 1
+            if self._strike_in == 0:
+                self._strike_in = None
+                self._strike()
+        return self._life is None or self._life.alive
+
+    def _strike(self) -> None:
+        assert self._crash is not None and self._task is not None
+        if self._crash.how == "stop":
+            self._task.cancel()
+        else:
+            self._off()
+        self._struck.set()
+
+    def _off(self) -> None:
+        """The power is gone, in the midst of anything."""
+        assert self._life is not None
+        self._life.alive = False
+        self.disk.power_cut_at = min(self.disk.calls, self.disk.power_cut_at or self.disk.calls)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """The node has ended: by our hand or by a cut of its disk, else it was not allowed to."""
+        self._struck.set()
+        if task.cancelled():
+            return
+        rest = _beside_power_cuts(task.exception())
+        if rest is not None:
+            self._told("exception", f"{type(rest).__name__}: {rest}")
+        elif task.exception() is None and self.on:
+            self._told("ended", "it returned, though nobody had cancelled it")
+
+    # What comes to the life
+
+    def _hear(self, link: int, datagram: bytes) -> None:
+        if (hears := self._ears()) is not None and self._life is not None:
+            self._count()
+            hears[0](link, datagram, self._life.now())
+
+    def _sense(self, sensor: Sensor, now: float) -> None:
+        if (hears := self._ears()) is not None and self._life is not None:
+            hears[1](sensor, self._life.now())
+
+    def _believe(self, plan: Plan) -> None:
+        if (hears := self._ears()) is not None:
+            hears[2](plan)
+
+    def _ears(self) -> tuple[OnDatagram, OnSensor, OnPlan] | None:
+        """Those of the life, once it has joined."""
+        terminal = self._terminal
+        return terminal.hears if self.on and terminal is not None and terminal.joined else None
+
+    # What the life does
+
+    def send(self, terminal: LifeTerminal, link: int, datagram: bytes) -> None:
+        if self.on and terminal is self._terminal:
+            self._count()
+            self._overhear(self, datagram)
+            self._inner.send(link, datagram)
+
+    async def join(self, terminal: LifeTerminal) -> None:
+        if terminal is self._terminal:
+            terminal.joined = True
+            await self._inner.start()
+
+    @property
+    def links(self) -> tuple[NodeLink, ...]:
+        return self._inner.links
+
+
+class LifeTerminal:
+    """A Terminal (linkemu.runtime.ports) for one life of a machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.hears: tuple[OnDatagram, OnSensor, OnPlan] | None = None
+        self.joined = False
+
+    @property
+    def name(self) -> str:
+        return self._machine.name
+
+    @property
+    def links(self) -> tuple[NodeLink, ...]:
+        return self._machine.links
+
+    def attach(self, on_datagram: OnDatagram, on_sensor: OnSensor, on_plan: OnPlan) -> None:
+        self.hears = (on_datagram, on_sensor, on_plan)
+
+    def send(self, link: int, datagram: bytes) -> None:
+        self._machine.send(self, link, datagram)
+
+    async def start(self) -> None:
+        await self._machine.join(self)
+
+    async def close(self) -> None:
+        self.hears = None
+
+
+class _Stepped(Coroutine[Any, Any, Any]):
+    """A coroutine of a machine's task, which meets PowerCut at its next resumption once the power is off."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], machine: Machine) -> None:
+        self._coroutine = coroutine
+        self._machine = machine
+
+    def send(self, value: Any) -> Any:
+        if self._machine.step():
+            return self._coroutine.send(value)
+        return self._coroutine.throw(PowerCut())
+
+    def throw(self, *error: Any) -> Any:
+        return self._coroutine.throw(*error)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._coroutine.__await__()
+
+
+def stepping(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> asyncio.Future[Any]:
+    """A task factory: tasks of a machine are stepped by it, others are as ever."""
+    machine = _current.get()
+    if machine is None:
+        return asyncio.Task(coroutine, loop=loop, **more)
+    return asyncio.Task(_Stepped(coroutine, machine), loop=loop, **more)
+
+
+def _beside_power_cuts(error: BaseException | None) -> BaseException | None:
+    """What there is in an error besides PowerCut."""
+    if isinstance(error, BaseExceptionGroup):
+        _, rest = error.split(PowerCut)
+        return rest
+    return None if isinstance(error, PowerCut) else error

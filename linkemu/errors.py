@@ -5,6 +5,7 @@
         ScenarioError               a key of a scenario file
         ElementsError               a line of a TLE, 3LE or OMM file
         UnitError                   a quantity without its unit, or with the wrong one
+        RecordError                 a file of a recorded run
       FormatError                   bytes that another program gave us are not what they claim to be
         FrameError                  a transfer frame
         ContractError               a datagram between a node and the emulator
@@ -58,6 +59,15 @@ class ElementsError(InputError):
 
 class UnitError(InputError):
     """A quantity lacks its unit or has one of another dimension."""
+
+
+class RecordError(InputError):
+    """A recorded run is damaged, foreign or changed: ``file``, ``line`` (1-based, or None), the problem."""
+
+    def __init__(self, file: str, line: int | None, problem: str) -> None:
+        super().__init__(file if line is None else f"{file}:{line}", problem)
+        self.file = file
+        self.line = line
 
 
 class FormatError(LinkemuError):

@@ -1,0 +1,9 @@
+"""Where what lies in a recorded run (docs/replay.md). Beside these: NAME.json for each thing that it said."""
+
+SKY = "sky"
+SCENARIO = "scenario.toml"
+FAULTS = "faults.json"
+PLANS = "plans"  # NODE.json
+PRESETS = "presets"  # the preset files of the scenario room, as they were
+INPUTS = "inputs"  # every file that the scenario names
+TRACES = "traces"  # NAME.jsonl

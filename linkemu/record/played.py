@@ -1,0 +1,30 @@
+"""What a run plays: a sky, and, with nodes of ours, the scenario and the plans. Frozen words, no deeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from linkemu.link.timeline import Sky
+from linkemu.plan import Plan
+from linkemu.scenario import Changes, Scenario
+
+Row = dict[str, Any]
+"""A live fault as a JSON object: "link", "direction", "start_ns", "end_ns" (None or absent: to the end), …"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Played:
+    """``scenario`` is that of its text with ``changes``; all of it is as the ``excerpts`` have made it."""
+
+    sky: Sky
+    scenario: Scenario | None = None
+    epoch: datetime | None = None  # UTC of scenario time 0
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+    faults: tuple[Row, ...] = ()
+    changes: Changes = field(default_factory=dict)
+    excerpts: tuple[dict[str, Any], ...] = ()
+    origin: Path | None = None  # a recorded run that this comes from: its presets and files go along

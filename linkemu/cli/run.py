@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linkemu.cli import output, readers
-from linkemu.cli.door import FAILED, INTERRUPTED
 from linkemu.errors import InputError
 
 if TYPE_CHECKING:
-    from linkemu.runtime.session import Options
     from linkemu.scenario import Scenario
 
 EMBEDDED = "embedded"
-REPEAT_S = 5.0  # without a terminal, geometry of open links is told this often
 CLOCKS = ("real", "scaled", "virtual")
 
 
@@ -47,6 +44,10 @@ def run(
     until_done: Annotated[
         bool, typer.Option("--until-done", help="End when all transfers have ended.")
     ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Record the run into this new directory: linkemu replay plays it again."),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget what spools and stores of earlier runs hold.")
     ] = False,
@@ -62,6 +63,7 @@ def run(
       linkemu run configs/demo.toml --until-done --json
       linkemu run configs/demo.toml --broker off --fresh
       linkemu run configs/constellation.toml --clock virtual
+      linkemu run configs/demo.toml --clock virtual --record recorded/demo
     """
     from linkemu import scenario as scenarios
 
@@ -72,14 +74,14 @@ def run(
         from linkemu.cli import virtual
 
         _refuse_processes(broker, skip_gaps, until_done)
-        code = virtual.run(read, directory, json)
+        code = virtual.run(read, directory, json, record)
     else:
+        from linkemu.cli import processes
         from linkemu.runtime.session import Options
 
         speed = 1.0 if mode == "real" else rate
-        code = _in_processes(
-            read, Options(directory, None, broker, speed, skip_gaps, until_done, fresh), json
-        )
+        options = Options(directory, None, broker, speed, skip_gaps, until_done, fresh)
+        code = processes.run(read, options, json, record)
     raise typer.Exit(code)
 
 
@@ -97,22 +99,3 @@ def _check(mode: str, rate: float | None, scenario: Scenario) -> None:
         raise InputError("--rate", f"belongs to the scaled clock, not to the {mode} one")
     if mode == "scaled" and rate is None and scenario.clock.mode != "scaled":
         raise InputError("--clock", "scaled needs --rate, or a rate in the scenario")
-
-
-def _in_processes(scenario: Scenario, options: Options, json: bool) -> int:
-    """Run it, show it, report it; the exit code."""
-    from linkemu.cli import report
-    from linkemu.cli.watch import Watch
-    from linkemu.runtime import session
-
-    with Watch(output.notices() if json else output.console(), REPEAT_S) as watch:
-        outcome = session.run(scenario, options, watch.follow)
-    if json:
-        output.document(report.outcome_document(outcome))
-    else:
-        console = output.console()
-        report.show(console, outcome.transfers, report.fidelity_of(outcome))
-        console.print(report.verdict(outcome.reason, outcome.transfers, outcome.missing))
-    if outcome.reason == "stopped":
-        return INTERRUPTED
-    return 0 if outcome.ok else FAILED

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,8 +19,9 @@ from typing import Literal
 from linkemu.disk import Disk
 from linkemu.errors import LinkemuError
 from linkemu.forecast import Forecast, forecast
+from linkemu.link.channel import Overlay
 from linkemu.link.fidelity import Fidelity
-from linkemu.link.player import Player
+from linkemu.link.player import Key, Player
 from linkemu.runtime.bus import Bus, MemoryBus, NullBus
 from linkemu.runtime.clock import Clock, VirtualClock, VirtualLoop
 from linkemu.runtime.disk import InlineDisk
@@ -62,6 +63,7 @@ def run_virtual(
     disk: Disk | None = None,
     trace_sink: Callable[[str], None] | None = None,
     observe: Callable[[Message], None] | None = None,
+    faults: Sequence[tuple[Key, Overlay]] = (),
 ) -> Result:
     """Run ``scenario`` from 0 to its end.
 
@@ -72,6 +74,7 @@ def run_virtual(
         disk: another Disk than the inline one, such as a simulated one.
         trace_sink: gets every line of the trace as it is recorded.
         observe: hears what the nodes announce.
+        faults: laid over the sky as they once took effect, of a recorded run.
     """
     compiled = compiled or forecast(scenario)
     trace = Trace(trace_sink)
@@ -80,7 +83,9 @@ def run_virtual(
     with ExitStack() as exits:
         if root is None:
             root = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="linkemu-")))
-        composition = _Composition(scenario, compiled, root, disk or InlineDisk(), memory, trace, observe)
+        composition = _Composition(
+            scenario, compiled, root, disk or InlineDisk(), memory, trace, observe, faults
+        )
         try:
             with asyncio.Runner(loop_factory=VirtualLoop) as runner:
                 runner.run(composition.play())
@@ -114,6 +119,7 @@ class _Composition:
         bus: Bus,
         trace: Trace,
         observe: Callable[[Message], None] | None,
+        faults: Sequence[tuple[Key, Overlay]],
     ) -> None:
         self.ledger = Ledger()
         self.fidelity: Fidelity | None = None
@@ -124,6 +130,7 @@ class _Composition:
         self._bus = bus
         self._trace = trace
         self._observer = observe
+        self._faults = faults
 
     async def play(self) -> None:
         """Run all nodes until the scenario's end."""
@@ -134,6 +141,8 @@ class _Composition:
         player = Player(
             self._compiled.sky, queue_bytes=scenario.queue.size_bytes, hold_s=scenario.queue.hold_s
         )
+        for key, overlay in self._faults:
+            player.impose(key, overlay, -1)
         emulator = MemoryEmulator(player, clock, self._compiled.plans, scenario.name)
         runs = {name: find(role) for name, role in roles(scenario).items()}
         async with asyncio.TaskGroup() as group:

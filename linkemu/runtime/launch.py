@@ -15,17 +15,18 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from linkemu.contract import Address, NodeFile
 from linkemu.contract.files import Role
 from linkemu.errors import InputError, LinkemuError
+from linkemu.record.chain import ChainWriter
 from linkemu.runtime import mqtt
 from linkemu.runtime.clock import MappedClock, real_loop
 from linkemu.runtime.disk import AioDisk, refusal
@@ -53,6 +54,7 @@ class Settings:
     http: Address | None = None
     ledger: Path | None = None
     entry_point: str | None = None  # another node than the role's own
+    record: Path | None = None  # where the trace of a recorded run goes; None: beside the node's files
 
     def as_mapping(self) -> Mapping[str, Any]:
         """For ``NodeFile.settings``."""
@@ -111,10 +113,10 @@ async def _context(node: NodeFile, settings: Settings) -> AsyncIterator[Context]
     """The Context of a process; says on the bus that the node is up, and at the end that it has stopped."""
     try:
         settings.root.mkdir(parents=True, exist_ok=True)
-        lines = (settings.root / "trace.jsonl").open("ab", buffering=0)
+        lines = _TraceFile(settings)
     except OSError as error:
         raise refusal(settings.root, error) from error
-    with lines as trace:
+    with contextlib.closing(lines):
         clock = MappedClock()
         terminal = UdpTerminal(node, clock)
         ledger = Ledger(settings.ledger)
@@ -132,7 +134,7 @@ async def _context(node: NodeFile, settings: Settings) -> AsyncIterator[Context]
             disk=AioDisk(),
             root=settings.root,
             bus=bus,
-            trace=Trace(_sink(trace)),
+            trace=Trace(lines.write),
             settings=settings.transfer,
             work=settings.work,
             http=settings.http,
@@ -148,21 +150,43 @@ async def _context(node: NodeFile, settings: Settings) -> AsyncIterator[Context]
             await bus.close()
 
 
-def _sink(file: IO[bytes]) -> Callable[[str], None]:
-    """Writes lines to ``file`` for as long as the disk takes them: a trace must not end what it traces."""
-    open_for_more = True
+class _PlainFile:
+    """The trace of a run that isn't recorded: of all runs of a node, one after the other."""
 
-    def write(line: str) -> None:
-        nonlocal open_for_more
-        if not open_for_more:
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+
+    def write(self, line: str) -> None:
+        self._file.write(line.encode() + b"\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _TraceFile:
+    """Takes lines for as long as the disk does: a trace must not end what it traces."""
+
+    def __init__(self, settings: Settings) -> None:
+        """OSError or ResourceError if the file can't be opened."""
+        self._file: ChainWriter | _PlainFile
+        if settings.record is None:
+            self._file = _PlainFile(settings.root / "trace.jsonl")
+        else:
+            self._file = ChainWriter(settings.record, eager=True)
+        self._takes_more = True
+
+    def write(self, line: str) -> None:
+        if not self._takes_more:
             return
         try:
-            file.write(line.encode() + b"\n")
+            self._file.write(line)
         except OSError as error:
-            open_for_more = False
+            self._takes_more = False
             _log.warning("the trace ends here: %s", error.strerror)
 
-    return write
+    def close(self) -> None:
+        if self._takes_more:
+            self._file.close()
 
 
 def _status(node: NodeFile, state: NodeState) -> NodeStatus:

@@ -11,8 +11,9 @@ import contextlib
 import secrets
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from linkemu.contract import Address, EmulatorFile, NodeEntry, NodeFile, NodeLink
 from linkemu.contract.files import Role
@@ -45,8 +46,9 @@ def tell(
     broker: str | None,
     rate: float,
     skip_gaps: bool,
+    trace: Callable[[str], Path] | None = None,
 ) -> Told:
-    """Write sky, plans, node files and emulator file."""
+    """Write sky, plans, node files and emulator file. ``trace``: where that of a node is recorded."""
     nodes = roles(scenario)
     emulator, *terminals = free_addresses(1 + len(nodes), socket.SOCK_DGRAM)
     doors = _doors(scenario)
@@ -67,6 +69,7 @@ def tell(
                 broker=broker,
                 http=doors.get(name),
                 ledger=directory.ledger(name),
+                record=None if trace is None else trace(name).absolute(),
             )
             file = NodeFile(name, role, emulator, terminal, token, links, settings.as_mapping())
             file.save(directory.node_file(name))

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from linkemu import telemetry
+from linkemu.forecast import Forecast
+from linkemu.record.played import Row
+from linkemu.record.recording import Recording
 from linkemu.runtime import broker
 from linkemu.runtime.layout import Marker
 from linkemu.runtime.supervisor import ProcessChange
@@ -26,6 +29,8 @@ class Options:
     skip_gaps: bool = False
     until_done: bool = False  # end when all transfers have ended
     fresh: bool = False  # forget spools and stores of earlier runs
+    faults: tuple[Row, ...] = ()  # live ones of a recorded run, which this one replays
+    record: Callable[[Forecast], Recording] | None = None  # begins to record what is going to be played
 
 
 @dataclass(frozen=True, slots=True)

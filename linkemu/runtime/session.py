@@ -15,13 +15,15 @@ import contextlib
 import json
 import os
 import signal
+from dataclasses import asdict
 from typing import Any, Literal, Self
 
 from linkemu import telemetry
 from linkemu.contract import Address
 from linkemu.errors import ClockError, ResourceError
 from linkemu.forecast import Forecast, forecast
-from linkemu.runtime import broker
+from linkemu.record.recording import Recording
+from linkemu.runtime import broker, past
 from linkemu.runtime.bus import Bus, NullBus
 from linkemu.runtime.layout import DEFAULT, Marker, RunDirectory
 from linkemu.runtime.monitor import Monitor
@@ -62,6 +64,7 @@ class Session:
         self._reason: Reason = "stopped"
         self._told: Told | None = None
         self._bus: Bus = NullBus()
+        self._recording: Recording | None = None
 
     @property
     def marker(self) -> Marker:
@@ -97,6 +100,8 @@ class Session:
             await self._exits.aclose()
         finally:
             self.outcome = self._summary()
+            if self._recording is not None:
+                self._finish_recording(self._recording, self.outcome)
 
     async def finished(self) -> Reason:
         """Wait for the end of the scenario, of the work (``until_done``), or ``stop``.
@@ -126,12 +131,21 @@ class Session:
         self._exits.enter_context(self._directory.held())
         self._directory.prepare(fresh=self.options.fresh)
         compiled = self._compiled or await self._compile()
+        past.write_journal(self._directory.emulator, self.options.faults)
+        if self.options.record is not None:
+            self._recording = self.options.record(compiled)
         self._monitor = Monitor(self.scenario, self._directory, self._on_event)
         self._supervisor = Supervisor(self._changed)
         self._exits.push_async_callback(self._supervisor.stop)
         plan = await self._start_broker()
         self._told = tell(
-            self.scenario, compiled, self._directory, plan.url, self._rate, self.options.skip_gaps
+            self.scenario,
+            compiled,
+            self._directory,
+            plan.url,
+            self._rate,
+            self.options.skip_gaps,
+            None if self._recording is None else self._recording.trace,
         )
         self._bus = await self._exits.enter_async_context(self._monitor.watching(plan.url))
         self._exits.callback(self._say, "ended")
@@ -228,6 +242,15 @@ class Session:
         )
         self._bus.publish(message.topic(self.scenario.name), message.payload(), retain=True)
 
+    def _finish_recording(self, recording: Recording, outcome: Outcome) -> None:
+        recording.finish(
+            faults=past.read_journal(self._directory.emulator),
+            fidelity=outcome.fidelity,
+            transfers=[asdict(each) for each in outcome.transfers],
+            outcome={"reason": outcome.reason, "ok": outcome.ok, "missing": list(outcome.missing)},
+            timemap=past.time_map(self._directory.emulator),
+        )
+
     def _summary(self) -> Outcome:
         path = self._directory.emulator / "fidelity.json"
         return Outcome(
@@ -241,15 +264,22 @@ class Session:
         )
 
 
-def run(scenario: Scenario, options: Options | None = None, on_event: OnEvent | None = None) -> Outcome:
+def run(
+    scenario: Scenario,
+    options: Options | None = None,
+    on_event: OnEvent | None = None,
+    compiled: Forecast | None = None,
+) -> Outcome:
     """Run a scenario in processes until it ends; SIGINT and SIGTERM end it early and cleanly.
+
+    ``compiled`` as for Session.
 
     Raises:
         KeyboardInterrupt: a signal came before all processes ran.
     """
 
     async def until_end() -> Outcome:
-        session = Session(scenario, options, on_event)
+        session = Session(scenario, options, on_event, compiled)
         loop = asyncio.get_running_loop()
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(each, session.stop)

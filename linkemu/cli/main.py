@@ -12,6 +12,7 @@ import typer
 from linkemu import __version__
 from linkemu.cli.availability import availability
 from linkemu.cli.budget import budget
+from linkemu.cli.campaign import campaign
 from linkemu.cli.demo import demo
 from linkemu.cli.doctor import doctor
 from linkemu.cli.door import Door
@@ -39,7 +40,8 @@ app = typer.Typer(
 SKY = (demo, run, passes, forecast, budget, availability, plot)
 FILES = (put, get, ls, status)  # of a running session
 CLIENTS = (proxy, exec, doctor)  # any other program
-for command in (*SKY, *FILES, *CLIENTS):
+TRIALS = (campaign,)
+for command in (*SKY, *FILES, *CLIENTS, *TRIALS):
     app.command()(command)
 
 

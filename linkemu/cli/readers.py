@@ -93,6 +93,18 @@ def year(text: str) -> int:
     return _whole("--year", text, 1957, 2099, "a year")
 
 
+def seeds(text: str) -> int:
+    return _whole("--seeds", text, 1, 100_000_000, "a number of seeds")
+
+
+def first_seed(text: str) -> int:
+    return _whole("--first-seed", text, 0, 1 << 53, "a seed")
+
+
+def minutes(text: str) -> float:
+    return _within("--minutes", text, 0.0, 100_000.0, "a number of minutes")
+
+
 def jobs(text: str) -> int:
     return _whole("--jobs", text, 1, 1024, "a number of processes")
 

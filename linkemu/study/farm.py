@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import signal
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import TypeVar
@@ -18,21 +19,29 @@ LOCAL = "local"  # --dask without an address: a cluster of processes of this mac
 
 def here(
     work: Callable[[Question], Answer], questions: Sequence[Question], jobs: int | None
-) -> Iterator[tuple[int, Answer]]:
+) -> Generator[tuple[int, Answer], None, None]:
     """(number of the question, answer) by processes, ``jobs`` of them or as many as there are cores."""
     count = min(jobs or len(os.sched_getaffinity(0)), len(questions))
     if count <= 1:
         yield from ((number, work(each)) for number, each in enumerate(questions))
         return
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_deaf) as pool:
         waiting = {pool.submit(work, each): number for number, each in enumerate(questions)}
-        for done in as_completed(waiting):
-            yield waiting[done], done.result()
+        try:
+            for done in as_completed(waiting):
+                yield waiting[done], done.result()
+        finally:  # who asks no more, or was interrupted, waits for no more than what is under way
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _deaf() -> None:
+    """An interrupt on the terminal goes to all processes: the one that asks sees to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def on_dask(
     work: Callable[[Question], Answer], questions: Sequence[Question], address: str, jobs: int | None
-) -> Iterator[tuple[int, Answer]]:
+) -> Generator[tuple[int, Answer], None, None]:
     """(number of the question, answer) by the workers of a Dask scheduler, "tcp://host:8786" or LOCAL."""
     try:
         from distributed import Client, LocalCluster

@@ -27,6 +27,7 @@ COMMANDS = (
     *("demo", "run", "passes", "forecast", "budget", "availability", "plot"),
     *("put", "get", "ls", "status"),
     *("proxy", "exec", "doctor"),
+    *("campaign",),
 )
 LINKEMU = (sys.executable, "-m", "linkemu.cli.main")
 

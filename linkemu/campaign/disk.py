@@ -8,7 +8,7 @@ changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -29,7 +29,11 @@ class _File:
 
 
 class SimulatedDisk:
-    """``capacity``: bytes before the device is full. ``lost_syncs``: sync says yes and does nothing."""
+    """``capacity``: bytes before the device is full. ``lost_syncs``: sync says yes and does nothing.
+
+    ``pause``, if any, is awaited before each call takes effect: other tasks go on meanwhile, as beside a real
+    disk.
+    """
 
     def __init__(self, capacity: int | None = None, *, lost_syncs: bool = False) -> None:
         self.capacity = capacity
@@ -38,6 +42,7 @@ class SimulatedDisk:
         self.calls = 0
         self.power_cut_at: int | None = None
         self.on_power_cut: Callable[[], None] | None = None
+        self.pause: Callable[[], Awaitable[None]] | None = None
         self._files: dict[Path, _File] = {}
         self._durable: dict[Path, _File] = {}
         self._changes: dict[Path, list[tuple[Path, _File | None]]] = {}  # by directory, since its sync
@@ -61,6 +66,7 @@ class SimulatedDisk:
         self.power_cut_at = None
 
     async def read(self, path: Path, offset: int = 0, length: int = -1) -> bytes:
+        await self._pause()
         self._step()
         if path not in self._files:
             raise FileNotFoundError(str(path))
@@ -68,6 +74,7 @@ class SimulatedDisk:
         return bytes(data[offset:] if length < 0 else data[offset : offset + length])
 
     async def write(self, path: Path, data: Buffer, offset: int = 0) -> None:
+        await self._pause()
         last = self._step()
         self._refuse_if_read_only(path)
         file = self._file(path)
@@ -84,6 +91,7 @@ class SimulatedDisk:
         await self.write(path, data, len(self._files[path].data) if path in self._files else 0)
 
     async def truncate(self, path: Path, length: int) -> None:
+        await self._pause()
         last = self._step()
         self._refuse_if_read_only(path)
         self._change(self._existing(path), length)
@@ -91,6 +99,7 @@ class SimulatedDisk:
 
     async def sync(self, *paths: Path, cached: bool = True) -> None:
         for path in paths:
+            await self._pause()
             self._sync(path)
 
     def _sync(self, path: Path) -> None:
@@ -105,6 +114,7 @@ class SimulatedDisk:
         file.durable, file.pending = bytes(file.data), []
 
     async def replace(self, source: Path, target: Path) -> None:
+        await self._pause()
         last = self._step()
         self._refuse_if_read_only(target)
         file = self._existing(source)
@@ -113,6 +123,7 @@ class SimulatedDisk:
         self._end(last)
 
     async def remove(self, path: Path) -> None:
+        await self._pause()
         last = self._step()
         if path in self._files:
             self._refuse_if_read_only(path)
@@ -120,15 +131,18 @@ class SimulatedDisk:
         self._end(last)
 
     async def make_directory(self, path: Path) -> None:
+        await self._pause()
         self._step()
         self._refuse_if_read_only(path)
         self._directories |= {path, *path.parents}
 
     async def names(self, directory: Path) -> list[str]:
+        await self._pause()
         self._step()
         return sorted(path.name for path in self._files if path.parent == directory)
 
     async def size(self, path: Path) -> int | None:
+        await self._pause()
         self._step()
         return len(self._files[path].data) if path in self._files else None
 
@@ -152,6 +166,10 @@ class SimulatedDisk:
         """Flip a bit behind everybody's back."""
         self._files[path].data[offset] ^= 1
         self._files[path].durable = bytes(self._files[path].data)
+
+    async def _pause(self) -> None:
+        if self.pause is not None:
+            await self.pause()
 
     def _step(self) -> bool:
         """Count a call; True if the power goes during it. A machine without power stays off."""

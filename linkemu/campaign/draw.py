@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import TypeVar
 
-from linkemu.campaign.faults import BadPlan, Crash, Fades, Fault, Frames, Outage, Skew, Way
+from linkemu.campaign.faults import BadPlan, Crash, Fades, Fault, Frames, Outage, Skew, SlowDisk, Way
 from linkemu.campaign.machine import PATIENCE_s
 from linkemu.campaign.stage import Stage
 from linkemu.rng import Stream
@@ -18,7 +18,14 @@ from linkemu.rng import Stream
 _MOST = 14  # faults of a seed
 _NEAR_s = 3.0  # of an order
 _BLOCK = 128
-_KINDS = ("crash",) * 6 + ("outage",) * 3 + ("fades",) * 2 + ("frames",) * 5 + ("skew", "plan")
+_KINDS = (
+    *("crash",) * 8,
+    *("outage",) * 3,
+    *("fades",) * 2,
+    *("frames",) * 5,
+    *("slow disk",) * 2,
+    *("skew", "plan"),
+)
 
 _WAYS: tuple[Way, ...] = ("up", "down", "down", "both")  # down go the acknowledgements of what is put
 
@@ -75,6 +82,10 @@ def _fault(dice: _Dice, stage: Stage) -> Fault:
             return _fades(dice, stage)
         case "frames":
             return _frames(dice, stage)
+        case "slow disk":
+            for_s = dice.skewed(0.5, 15.0)
+            at_s = _when(dice, stage, for_s)
+            return SlowDisk(dice.one(stage.nodes), at_s, for_s, dice.skewed(0.0001, 0.2))
         case "skew":
             return Skew(
                 dice.one(stage.nodes), _when(dice, stage, 0.0), dice.between(-3, 3), dice.between(-0.01, 0.01)

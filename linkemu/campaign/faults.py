@@ -124,5 +124,17 @@ class BadPlan:
     fault: Literal["plan"] = "plan"
 
 
-Fault = Crash | Outage | Fades | Frames | Skew | BadPlan
+@dataclass(frozen=True, slots=True)
+class SlowDisk:
+    """Each call of a node's disk takes ``each_s`` before it has its effect."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    node: str
+    at_s: _Time
+    for_s: _Span
+    each_s: _Span
+    fault: Literal["slow disk"] = "slow disk"
+
+
+Fault = Crash | Outage | Fades | Frames | Skew | BadPlan | SlowDisk
 AnyFault = Annotated[Fault, Field(discriminator="fault")]

@@ -16,7 +16,7 @@ from typing import Any
 from linkemu.campaign.air import Air
 from linkemu.campaign.clock import LifeClock
 from linkemu.campaign.disk import PowerCut, SimulatedDisk
-from linkemu.campaign.faults import Crash, Fault, Skew
+from linkemu.campaign.faults import Crash, Fault, Skew, SlowDisk
 from linkemu.contract import NodeLink
 from linkemu.plan import Plan
 from linkemu.runtime.clock import Clock
@@ -74,7 +74,9 @@ class Machine:
         self._crash: Crash | None = None  # that is to strike, or has struck and is not over
         self._strike_in: int | None = None
         self._struck = asyncio.Event()
+        self._slow = [each for each in faults if isinstance(each, SlowDisk) and each.node == name]
         self.disk.on_power_cut = self._off
+        self.disk.pause = self._pause
 
     @property
     def on(self) -> bool:
@@ -162,6 +164,15 @@ class Machine:
             self._told("exception", f"{type(rest).__name__}: {rest}")
         elif task.exception() is None and self.on:
             self._told("ended", "it returned, though nobody had cancelled it")
+
+    async def _pause(self) -> None:
+        """Before a call of the disk: let other tasks go on, for as long as the disk is slow."""
+        now = self._clock.now()
+        now_slow = [each.each_s for each in self._slow if each.at_s <= now < each.at_s + each.for_s]
+        if now_slow:
+            await self._clock.sleep_until(now + max(now_slow))
+        else:
+            await asyncio.sleep(0)
 
     # What comes to the life
 

@@ -70,11 +70,19 @@ class LinkName:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sky:
-    """All timelines of a scenario: the truth, which only the emulator holds."""
+    """All timelines of a scenario: the truth, which only the emulator holds.
+
+    They stand in the order of their links, up before down, whoever made them: what plays a sky goes through
+    them in this order, and a sky from a file must play as the one that was saved.
+    """
 
     header: Mapping[str, object]  # scenario, seed, versions, slot length, epoch (docs/timeline-format.md)
     links: tuple[LinkName, ...]
     timelines: Mapping[tuple[int, Direction], LinkTimeline] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        ordered = sorted(self.timelines.items(), key=lambda item: (item[0][0], item[0][1] is Direction.DOWN))
+        object.__setattr__(self, "timelines", dict(ordered))
 
     @classmethod
     def of(cls, *timelines: LinkTimeline, header: Mapping[str, object] | None = None) -> Sky:

@@ -204,3 +204,12 @@ def test_canonical_bytes_ignore_byte_order() -> None:
     values = np.arange(4, dtype=np.int64)
     assert skyfile.digest({}, {"a": values}) == skyfile.digest({}, {"a": values.astype(">i8")})
     assert skyfile.pack({}, {"a": values}) == skyfile.pack({}, {"a": values.astype(">i8")})
+
+
+def test_timelines_come_in_one_order_however_a_sky_was_made(tmp_path: Path) -> None:
+    """A Player goes through them in this order, so that a loaded sky plays as the one that was saved."""
+    made = sky()
+    backwards = Sky(made.header, made.links, dict(reversed(made.timelines.items())))
+    made.save(tmp_path / "sky")
+    orders = [list(each.timelines) for each in (made, backwards, Sky.load(tmp_path / "sky"))]
+    assert orders == [[(0, Direction.UP), (0, Direction.DOWN), (1, Direction.UP)]] * 3

@@ -24,6 +24,7 @@ from linkemu.cli.passes import passes
 from linkemu.cli.plot import plot
 from linkemu.cli.proxy import proxy
 from linkemu.cli.put import put
+from linkemu.cli.replay import replay
 from linkemu.cli.run import run
 from linkemu.cli.status import status
 
@@ -41,7 +42,8 @@ SKY = (demo, run, passes, forecast, budget, availability, plot)
 FILES = (put, get, ls, status)  # of a running session
 CLIENTS = (proxy, exec, doctor)  # any other program
 TRIALS = (campaign,)
-for command in (*SKY, *FILES, *CLIENTS, *TRIALS):
+PAST = (replay,)  # recorded runs
+for command in (*SKY, *FILES, *CLIENTS, *TRIALS, *PAST):
     app.command()(command)
 
 

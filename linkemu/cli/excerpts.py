@@ -9,13 +9,14 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from fractions import Fraction
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkemu import units
 from linkemu.errors import InputError
-from linkemu.record.excerpt import Excerpt
+
+if TYPE_CHECKING:
+    from linkemu.record.excerpt import Excerpt
 
 _SECONDS = re.compile(r"[+-]?\d+(\.\d+)?")
 _MOST_ROUNDS = 1_000_000
@@ -49,6 +50,8 @@ class Given:
 
     def excerpt(self, epoch: datetime | None) -> Excerpt:
         """InputError if an option can't be read; ``epoch`` is UTC of scenario time 0, None if unknown."""
+        from linkemu.record.excerpt import Excerpt
+
         return Excerpt(
             0 if self.start is None else moment_ns(self.start, epoch),
             None if self.length is None else _length_ns(self.length),
@@ -109,6 +112,8 @@ def _date(text: str, where: str) -> datetime:
 
 
 def _duration_ns(text: str, where: str) -> int:
+    from linkemu import units
+
     seconds = float(text) if _SECONDS.fullmatch(text.strip()) else units.duration_s(text, where)
     if abs(seconds) > 1e9:
         raise InputError(where, f"{text!r} is out of range")

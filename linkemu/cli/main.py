@@ -14,6 +14,7 @@ from linkemu.cli.availability import availability
 from linkemu.cli.budget import budget
 from linkemu.cli.campaign import campaign
 from linkemu.cli.demo import demo
+from linkemu.cli.diff import diff
 from linkemu.cli.doctor import doctor
 from linkemu.cli.door import Door
 from linkemu.cli.exec import exec
@@ -42,7 +43,7 @@ SKY = (demo, run, passes, forecast, budget, availability, plot)
 FILES = (put, get, ls, status)  # of a running session
 CLIENTS = (proxy, exec, doctor)  # any other program
 TRIALS = (campaign,)
-PAST = (replay,)  # recorded runs
+PAST = (replay, diff)  # recorded runs
 for command in (*SKY, *FILES, *CLIENTS, *TRIALS, *PAST):
     app.command()(command)
 

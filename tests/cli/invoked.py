@@ -28,6 +28,7 @@ COMMANDS = (
     *("put", "get", "ls", "status"),
     *("proxy", "exec", "doctor"),
     *("campaign",),
+    *("replay", "diff"),
 )
 LINKEMU = (sys.executable, "-m", "linkemu.cli.main")
 

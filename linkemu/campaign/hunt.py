@@ -34,6 +34,7 @@ class Settings:
     jobs: int | None = None
     dask: str | None = None
     minutes: float | None = None
+    until_broken: bool = False  # no further than to the first finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,8 @@ def hunt(
         for _, answer in answers:
             tally.add(answer)
             yield tally
-            if end is not None and time.monotonic() > end:
+            late = end is not None and time.monotonic() > end
+            if late or (settings.until_broken and tally.findings):
                 return
 
 

@@ -33,6 +33,9 @@ def campaign(
     minutes: Annotated[
         float | None, typer.Option(parser=readers.minutes, metavar="M", help="Begin no more after M minutes.")
     ] = None,
+    until_broken: Annotated[
+        bool, typer.Option("--until-broken", help="Stop at the first seed that breaks a rule.")
+    ] = False,
     jobs: Annotated[
         int | None, typer.Option(parser=readers.jobs, metavar="N", help="Processes (one for each core).")
     ] = None,
@@ -68,7 +71,9 @@ def campaign(
     elif scenario is None:
         raise InputError("campaign", "give a scenario file, or --case FILE")
     else:
-        settings = Settings(100 if seeds is None else seeds, first_seed or 0, jobs, dask, minutes)
+        settings = Settings(
+            100 if seeds is None else seeds, first_seed or 0, jobs, dask, minutes, until_broken
+        )
         _hunt(scenario, settings, keep, json)
 
 
@@ -118,9 +123,14 @@ def _stage(scenario: Path) -> Stage:
 def _hunt(scenario: Path, settings: Settings, keep: Path | None, json: bool) -> None:
     """The campaign, its summary, and the cases that it found."""
     from linkemu.campaign.hunt import Tally, calm
+    from linkemu.campaign.watch import order_of
 
     stage = _stage(scenario)
     orders = calm(stage)
+    output.warn(
+        f"{' '.join(each)}: not verified under a calm sky either, and not asked of any seed"
+        for each in sorted(set(map(order_of, stage.scenario.transfers)) - orders)
+    )
     tally, begin = Tally(), time.monotonic()
     interrupted = False
     try:

@@ -1,0 +1,130 @@
+"""The simulated disk keeps the contract of linkemu.disk, and no more than that."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from linkemu.campaign.disk import PowerCut, SimulatedDisk
+from linkemu.disk import store
+
+ROOT = Path("/disk")
+FILES = [ROOT / name for name in "abc"]
+CALLS = st.one_of(
+    st.tuples(
+        st.just("write"), st.sampled_from(FILES), st.binary(min_size=1, max_size=40), st.integers(0, 20)
+    ),
+    st.tuples(st.just("sync"), st.sampled_from(FILES)),
+    st.tuples(st.just("remove"), st.sampled_from(FILES)),
+    st.tuples(st.just("replace"), st.sampled_from(FILES), st.sampled_from(FILES)),
+    st.tuples(st.just("directory")),
+)
+
+
+async def fresh() -> SimulatedDisk:
+    disk = SimulatedDisk()
+    await disk.make_directory(ROOT)
+    return disk
+
+
+async def call(disk: SimulatedDisk, what: str, *arguments: object) -> None:
+    if what == "directory":
+        await disk.sync(ROOT)
+    elif what in ("sync", "replace") and await disk.size(arguments[0]) is None:  # type: ignore[arg-type]
+        return
+    elif what != "replace" or arguments[0] != arguments[1]:
+        await getattr(disk, what)(*arguments)
+
+
+@settings(max_examples=200, deadline=None)
+@given(calls=st.lists(CALLS, max_size=25), seed=st.integers(0, 10**6))
+def test_what_was_synced_survives_and_a_seed_is_one_fate(calls: list[tuple[object, ...]], seed: int) -> None:
+    """Everything synced at the end is there after a cut; the same seed leaves the same bytes."""
+
+    async def fate(last_words: bool) -> list[bytes | None]:
+        disk = await fresh()
+        for each in calls:
+            await call(disk, *each)  # type: ignore[arg-type]
+        if last_words:
+            for path in FILES:
+                if await disk.size(path) is not None:
+                    await disk.sync(path)
+            await disk.sync(ROOT)
+        alive = [await disk.read(path) if await disk.size(path) is not None else None for path in FILES]
+        if last_words:
+            assert sorted(disk.survivors()) == sorted(each for each in alive if each is not None)
+        disk.reboot(seed)
+        left = [await disk.read(path) if await disk.size(path) is not None else None for path in FILES]
+        assert not last_words or left == alive
+        return left
+
+    asyncio.run(fate(True))
+    assert asyncio.run(fate(False)) == asyncio.run(fate(False))
+
+
+@settings(max_examples=150, deadline=None)
+@given(cut=st.integers(1, 12), seed=st.integers(0, 10**6))
+def test_a_file_that_is_stored_is_old_or_new(cut: int, seed: int) -> None:
+    async def story() -> bytes:
+        disk = await fresh()
+        await store(disk, FILES[0], b"old" * 500)
+        disk.power_cut_at = disk.calls + cut
+        told = list[bool]()
+        disk.on_power_cut = lambda: told.append(True)
+        try:
+            await store(disk, FILES[0], b"new!" * 700)
+        except PowerCut:
+            assert told
+        disk.reboot(seed)
+        return await disk.read(FILES[0])
+
+    content = asyncio.run(story())
+    assert content in (b"old" * 500, b"new!" * 700)
+    assert cut <= 5 or content == b"new!" * 700  # remove, write, sync, replace, sync of the directory
+
+
+def test_a_machine_without_power_stays_off() -> None:
+    async def story() -> None:
+        disk = await fresh()
+        disk.power_cut_at = disk.calls
+        for _ in range(2):
+            with pytest.raises(PowerCut):
+                await disk.read(FILES[0])
+
+    asyncio.run(story())
+
+
+def test_other_tasks_run_while_it_is_at_work() -> None:
+    async def story() -> list[str]:
+        disk, order = await fresh(), list[str]()
+
+        async def pause() -> None:
+            order.append("at work")
+            await asyncio.sleep(0)
+
+        async def write() -> None:
+            await disk.write(FILES[0], b"x")
+            order.append("written")
+
+        disk.pause = pause
+        task = asyncio.create_task(write())
+        await asyncio.sleep(0)
+        order.append("meanwhile")
+        assert list(disk.survivors()) == []
+        await task
+        return order
+
+    assert asyncio.run(story()) == ["at work", "meanwhile", "written"]
+
+
+def test_a_file_that_was_installed_is_as_if_it_had_always_been() -> None:
+    disk = SimulatedDisk()
+    disk.install(FILES[1], b"bytes")
+    disk.reboot(3)
+    assert asyncio.run(disk.read(FILES[1])) == b"bytes"
+    assert list(disk.survivors()) == [b"bytes"]
+    assert disk.used_bytes == 5

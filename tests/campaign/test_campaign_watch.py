@@ -1,0 +1,183 @@
+"""The watch sees each thing that must not be. It is told what nodes would do that did it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linkemu.campaign.disk import SimulatedDisk
+from linkemu.campaign.stage import Stage
+from linkemu.campaign.watch import Watch, content_of, order_of
+from linkemu.scenario import Scenario, Transfer
+from linkemu.telemetry import TransferState
+from linkemu.transfer import report
+from linkemu.transfer.manifest import Manifest
+from linkemu.transfer.report import Report, Section, State
+
+STATION, SATELLITE = "oberpfaffenhofen", "iss"
+
+
+class Scene:
+    """A watch over the puts of the campaign's scenario, and a put of it to tell about."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.now = 1.0
+        self.watch = Watch(scenario, lambda: self.now, 2.0)
+        self.put = next(each for each in scenario.transfers if each.name == "survey.bin")
+        self.content = content_of(scenario, self.put)
+        self.manifest = Manifest.of(self.put.name, self.content, scenario.transfer.chunk_bytes)
+        self.watch.disks = {name: SimulatedDisk() for name in (STATION, SATELLITE)}
+
+    def holds(self, node: str, content: bytes) -> None:
+        self.watch.disks[node].install(Path(f"/{node}/{len(content)}"), content)
+
+    def states(self, durable: int, state: State = State.HELD, node: str = SATELLITE) -> None:
+        """A report: the first chunks are durable, the others are not."""
+        none = len(self.manifest.chunks) - durable
+        section = Section(self.manifest.file_id, state, 0, durable, 0, none, 0, (), ())
+        self.watch.overhear(node, report.encode(Report(1, 1, 1, 1, 1, 1, (section,))))
+
+    def announces(self, state: Any, action: Any = "put", **changes: Any) -> None:
+        fields: dict[str, Any] = {
+            "node": STATION,
+            "id": f"{action}-1",
+            "action": action,
+            "name": self.put.name,
+            "satellite": SATELLITE,
+            "state": state,
+            "at_s": self.now,
+            "size_bytes": len(self.content),
+            "done_bytes": 0,
+            "sha256": sha256(self.content).hexdigest(),
+        }
+        self.watch.observe(TransferState(**{**fields, **changes}))
+
+    @property
+    def seen(self) -> list[str]:
+        return [each.what for each in self.watch.violations]
+
+
+@pytest.fixture
+def scene(stage: Stage) -> Scene:
+    return Scene(stage.scenario)
+
+
+def test_what_is_stated_and_safe_is_fine(scene: Scene) -> None:
+    scene.holds(SATELLITE, b"head" + scene.content + b"tail")
+    scene.states(3)
+    scene.states(5)
+    scene.watch.restarted(SATELLITE)
+    assert scene.seen == []
+
+
+def test_what_is_stated_and_not_safe(scene: Scene) -> None:
+    scene.holds(SATELLITE, scene.content[:8192])
+    scene.states(1)
+    assert scene.seen == []
+    scene.states(2)
+    assert scene.seen == ["acknowledged"]
+    assert scene.watch.violations[0].node == SATELLITE
+
+
+def test_what_was_stated_and_is_gone_after_a_crash(scene: Scene) -> None:
+    scene.holds(SATELLITE, scene.content)
+    scene.states(2)
+    scene.watch.disks[SATELLITE] = SimulatedDisk()
+    scene.watch.restarted(SATELLITE)
+    assert scene.seen == ["acknowledged", "acknowledged"]
+
+
+def test_what_is_stated_and_taken_back(scene: Scene) -> None:
+    scene.holds(SATELLITE, scene.content)
+    scene.states(3)
+    scene.states(2)
+    assert scene.seen == ["took back"]
+
+
+def test_what_is_declined_is_promised_no_more(scene: Scene) -> None:
+    scene.holds(SATELLITE, scene.content)
+    scene.states(3)
+    scene.states(0, State.DECLINED)
+    scene.watch.disks[SATELLITE] = SimulatedDisk()
+    scene.watch.restarted(SATELLITE)
+    assert scene.seen == []
+
+
+def test_a_put_that_is_verified_and_not_in_orbit(scene: Scene) -> None:
+    scene.announces("verified")
+    assert set(scene.seen) == {"acknowledged"}
+
+
+def test_a_put_that_is_verified_with_other_bytes(scene: Scene) -> None:
+    scene.holds(SATELLITE, scene.content)
+    scene.announces("verified", sha256="0" * 64)
+    assert scene.seen == ["corrupt"]
+
+
+def test_a_download_that_is_verified_and_wrong_on_disk(scene: Scene) -> None:
+    scene.holds(STATION, scene.content[:-1] + b"?")
+    scene.announces("verified", "get")
+    assert scene.seen == ["corrupt"]
+
+
+def test_a_download_that_is_gone_after_a_crash(scene: Scene) -> None:
+    scene.holds(STATION, scene.content)
+    scene.announces("verified", "get")
+    assert scene.seen == []
+    scene.watch.disks[STATION] = SimulatedDisk()
+    scene.watch.restarted(STATION)
+    assert scene.seen == ["corrupt"]
+
+
+def test_custody_that_goes_back(scene: Scene) -> None:
+    scene.holds(SATELLITE, scene.content)
+    scene.announces("verified")
+    scene.announces("sending")
+    assert scene.seen == ["custody"]
+
+
+def test_a_put_that_resends_what_was_acknowledged(scene: Scene) -> None:
+    scene.announces("sending", "get", resent_chunks=1)  # of a download: what the air has doubled
+    assert scene.seen == []
+    scene.announces("sending", resent_chunks=1)
+    assert scene.seen == ["resent"]
+
+
+def test_what_does_not_end(scene: Scene, stage: Stage) -> None:
+    orders = frozenset(map(order_of, stage.scenario.transfers))
+    scene.holds(SATELLITE, scene.content)
+    scene.announces("verified")
+    scene.watch.finish(orders)
+    assert scene.seen == ["unfinished"] * (len(orders) - 1)
+
+
+@pytest.mark.parametrize(("late_s", "seen"), [(1.0, []), (5.0, ["unfinished"])])
+def test_a_download_may_be_refused_before_the_file_is_there(
+    scene: Scene, late_s: float, seen: list[str]
+) -> None:
+    scene.holds(SATELLITE, scene.content)
+    scene.announces("verified")
+    scene.now += late_s
+    scene.announces("failed", "get", problem="no such file in orbit")
+    scene.watch.finish(frozenset({(STATION, "get", SATELLITE, scene.put.name)}))
+    assert scene.seen == seen
+
+
+def test_a_report_that_no_one_can_read(scene: Scene) -> None:
+    scene.holds(SATELLITE, scene.content)
+    section = Section(scene.manifest.file_id, State.HELD, 0, 1, 0, 0, 0, (), ())
+    frame = bytearray(report.encode(Report(1, 1, 1, 1, 1, 1, (section,))))
+    frame[-1] ^= 1
+    scene.watch.overhear(SATELLITE, bytes(frame))
+    assert scene.seen == ["exception"]
+
+
+def test_a_put_of_a_file_of_the_operators(stage: Stage, tmp_path: Path) -> None:
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"operator's bytes")
+    put = Transfer(0.0, STATION, SATELLITE, "put", file, None, "a.bin", 0)
+    assert content_of(replace(stage.scenario, transfers=(put,)), put) == b"operator's bytes"

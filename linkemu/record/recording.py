@@ -125,7 +125,7 @@ def _keep_scenario(directory: Path, scenario: Scenario, played: Played) -> Origi
         files.put(directory / PRESETS / name, text.encode())
     places: dict[str, str] = {}
     for number, (name, path) in enumerate(sorted(scenarios.files_of(scenario, played.changes).items())):
-        places[name] = f"{INPUTS}/{number}-{path.name}"
+        places[name] = f"{INPUTS}/{number}/{path.name}"  # a file to send keeps its name
         files.keep(path, directory / places[name])
     return Origin(scenario.name, scenario.path.name, dict(played.changes), places)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from linkemu import scenario as scenarios
@@ -80,5 +81,5 @@ def recorded(directory: Path, played: Played) -> Result:
     chain = ChainWriter(recording.trace("run"))
     result = run(played, chain)
     chain.close()
-    recording.finish(transfers=[{"name": each.name} for each in result.transfers])
+    recording.finish(transfers=[asdict(each) for each in result.transfers], fidelity=asdict(result.fidelity))
     return result

@@ -90,6 +90,10 @@ def replay(
         --elements configs/elements/stations_2024-05-09.tle --weather configs/weather/newark.metar
     """
     how = How(clock, rate, directory, broker, record, json)
+    if record is not None:
+        from linkemu.record import recording
+
+        recording.make_room(record)
     if date is not None:
         from linkemu.cli.historic import Day
 

@@ -70,6 +70,10 @@ def run(
     read = scenarios.load(scenario)
     mode = clock or ("scaled" if rate is not None else read.clock.mode)
     _check(mode, rate, read)
+    if record is not None:
+        from linkemu.record import recording
+
+        recording.make_room(record)
     if mode == "virtual":
         from linkemu.cli import virtual
 

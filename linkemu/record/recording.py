@@ -42,7 +42,7 @@ class Recording:
             InputError: the directory holds something already, or the scenario isn't what its text says.
             ResourceError: the disk refuses.
         """
-        _make_room(directory)
+        make_room(directory)
         origin = None if played.scenario is None else _keep_scenario(directory, played.scenario, played)
         _save_sky(directory / SKY, played.sky)
         for node, plan in played.plans.items():
@@ -92,14 +92,13 @@ class Recording:
         self._manifest.save(self.directory)
 
 
-def _make_room(directory: Path) -> None:
+def make_room(directory: Path) -> None:
+    """See that a run can be recorded there, before it costs anything. Errors as for ``begin``."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.iterdir()):
             raise InputError(str(directory), "is not empty: a run is recorded into a directory of its own")
-    except NotADirectoryError:
-        raise InputError(str(directory), "is not a directory") from None
-    except FileExistsError:
+    except (NotADirectoryError, FileExistsError):
         raise InputError(str(directory), "is not a directory") from None
     except OSError as error:
         raise ResourceError(str(directory), error.strerror or str(error)) from error

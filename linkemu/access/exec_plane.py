@@ -10,8 +10,9 @@ import errno
 import os
 import select
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from linkemu.access.exec_init import Init
 from linkemu.access.exec_laser import Beam
@@ -75,6 +76,16 @@ class _Rest:
         self._awake_ns += for_ns
 
 
+class Desk(Protocol):
+    """Whoever may change the link while it plays: served between packets, when ``descriptor`` is readable."""
+
+    descriptor: int
+
+    def serve(self, beams: Mapping[Direction, Beam], now_ns: int) -> bool:
+        """Read what was asked and answer, without waiting; False once nobody will ask again."""
+        ...
+
+
 class _Way:
     """One direction: read from ``source``, write to ``target``."""
 
@@ -86,8 +97,8 @@ class _Way:
         self.next_ns: int | None = None
 
 
-def play(order: Order, house: House, sky: int, init: Init) -> dict[str, Any]:
-    """Play the link until the commands have ended; the fidelity report.
+def play(order: Order, house: House, sky: int, init: Init, desk: Desk | None = None) -> dict[str, Any]:
+    """Play the link until the commands have ended, as ``desk`` changes it meanwhile; the fidelity report.
 
     Raises:
         TimelineError: the sky can't be read.
@@ -106,7 +117,7 @@ def play(order: Order, house: House, sky: int, init: Init) -> dict[str, Any]:
     scheduling = realtime.tune(precedence=True)
     pace = _Pace(order.start_ns)
     began_s = time.process_time()
-    _loop(ways, pace, init)
+    _loop(ways, pace, init, desk)
     cpu_s = time.process_time() - began_s
     name = compiled.links[order.link]
     return {
@@ -122,9 +133,11 @@ def play(order: Order, house: House, sky: int, init: Init) -> dict[str, Any]:
     }
 
 
-def _loop(ways: tuple[_Way, _Way], pace: _Pace, init: Init) -> None:
+def _loop(ways: tuple[_Way, _Way], pace: _Pace, init: Init, desk: Desk | None) -> None:
     by_carrier = {way.source.carrier: way for way in ways}
     watched = [init.pidfd, init.started, *by_carrier]
+    if desk is not None:
+        watched.append(desk.descriptor)
     rest = _Rest(pace.now_ns())
     while True:
         for descriptor in _wait(watched, ways, pace, rest):
@@ -135,11 +148,23 @@ def _loop(ways: tuple[_Way, _Way], pace: _Pace, init: Init) -> None:
                 watched.remove(init.started)
                 os.close(init.started)
                 continue
+            if desk is not None and descriptor == desk.descriptor:
+                if not _serve(desk, ways, pace):
+                    watched.remove(descriptor)
+                continue
             if not _is_late(ways, pace):
                 _read(by_carrier[descriptor], pace)
         for way in ways:
             if way.next_ns is not None and way.next_ns <= pace.now_ns():
                 _deliver(way, pace)
+
+
+def _serve(desk: Desk, ways: tuple[_Way, _Way], pace: _Pace) -> bool:
+    beams = {way.beam.channel.timeline.direction: way.beam for way in ways}
+    goes_on = desk.serve(beams, pace.now_ns())
+    for way in ways:
+        way.next_ns = way.beam.next_ns()
+    return goes_on
 
 
 def _wait(watched: list[int], ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest) -> list[int]:

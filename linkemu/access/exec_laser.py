@@ -77,7 +77,7 @@ class Beam:
         self._last_due_ns = 0
         self._run_start: list[int] = timeline.erased_slot.tolist()
         self._run_end: list[int] = (timeline.erased_slot + timeline.erased_count).tolist()
-        self._longest_ns = self._delay.longest()
+        self._longest_ns = self.channel.longest_delay_ns()
         self._clear_ns = (0, 0)  # leaving within it, nothing is erased
 
     def offer(self, data: bytes, link_bytes: int, now_ns: int) -> None:

@@ -100,10 +100,14 @@ class Serialiser:
         """When all that has been given a place will have left."""
         return self.capacity.reach(self._sent)
 
+    def concede(self, size: int) -> None:
+        """Let ``size`` bytes of somebody else's go first."""
+        self._sent += size * BYTE
+
     def window_bytes(self) -> int:
         """A round trip at the highest rate and two pieces: how much ``arq`` sends before it must hear."""
         rate_bps = int(self._channel.timeline.rate_bps.max())
-        trip_ns = 2 * self.delay.longest() + 2 * _PIECE_NS
+        trip_ns = 2 * self._channel.longest_delay_ns() + 2 * _PIECE_NS
         return max(2 * _LEAST_BYTES, rate_bps * trip_ns // (8 * _NS))
 
     def _head(self, now_ns: int) -> int | None:

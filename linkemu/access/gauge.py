@@ -55,6 +55,7 @@ class DoorReport:
     connections: int = 0  # or, of datagrams, clients
     refused: int = 0  # clients that were turned away
     unreached: int = 0  # connections that the upstream did not take
+    name: str = "door"
     reset: int = 0  # connections that an outage, or a reset of either side, has cost
     kernel_drops: int = 0  # datagrams dropped in front of the door
     scheduling: str = ""
@@ -81,19 +82,40 @@ def _way(entry: dict[str, Any]) -> WayReport:
     return WayReport(**entry)
 
 
-class Gauge:
-    """Collects for one direction. ``lights`` are the stretches (ns) whose edges are watched."""
+class Beat:
+    """Back-to-back pieces of one direction of a link, of all doors: what its rate is judged by."""
 
-    def __init__(self, direction: str, lights: Sequence[tuple[int, int]]) -> None:
+    def __init__(self) -> None:
+        self.bits = self.asked_ns = self.achieved_ns = 0
+        self._last: tuple[int, int, int] | None = None  # end, due, moment of writing
+
+    def piece(self, size: int, start_ns: int, end_ns: int, due_ns: int, now_ns: int) -> None:
+        if self._last is not None and -1 <= start_ns - self._last[0] <= 1:
+            self.bits += 8 * size
+            self.asked_ns += due_ns - self._last[1]
+            self.achieved_ns += now_ns - self._last[2]
+        self._last = (end_ns, due_ns, now_ns)
+
+    def interrupt(self) -> None:
+        """What comes next is back to back with nothing."""
+        self._last = None
+
+
+class Gauge:
+    """Collects for one direction of one door. ``lights`` are the stretches (ns) whose edges are watched.
+
+    Doors that share a direction of a link share its ``beat``.
+    """
+
+    def __init__(self, direction: str, lights: Sequence[tuple[int, int]], beat: Beat | None = None) -> None:
         self._direction = direction
+        self._beat = beat or Beat()
         self._lights = list(lights)
         self._starts = [start for start, _ in self._lights]
         self._errors = Histogram()
         self._delays: tuple[int, int] | None = None
         self._taken = self._delivered = self._held_most = 0
         self._erased = self._erased_bytes = self._waited = 0
-        self._last: tuple[int, int, int] | None = None  # end, due, moment of writing
-        self._busy_bits = self._busy_ns = self._achieved_ns = 0
         self._edges: dict[int, tuple[int, int]] = {}  # stretch: first and last light as played
 
     def taken(self, size: int, held: int) -> None:
@@ -111,26 +133,23 @@ class Gauge:
         self._delivered += size
         if held:
             self._waited += 1
-            self._last = None
+            self._beat.interrupt()
             return
         late_ns = max(0, now_ns - due_ns)
         self._errors.add(late_ns)
         delay_ns = due_ns - end_ns
         least, most = self._delays or (delay_ns, delay_ns)
         self._delays = (min(least, delay_ns), max(most, delay_ns))
-        if self._last is not None and -1 <= start_ns - self._last[0] <= 1:
-            self._busy_bits += 8 * size
-            self._busy_ns += due_ns - self._last[1]
-            self._achieved_ns += now_ns - self._last[2]
-        self._last = (end_ns, due_ns, now_ns)
+        self._beat.piece(size, start_ns, end_ns, due_ns, now_ns)
         stretch = bisect_right(self._starts, start_ns) - 1
         if stretch >= 0:
             first, last = self._edges.get(stretch, (start_ns + late_ns, 0))
             self._edges[stretch] = (first, max(last, end_ns + late_ns))
 
-    def report(self, *, dropped: int = 0) -> WayReport:
-        """The figures so far."""
-        busy = self._busy_ns >= _LEAST_RATED_NS and self._achieved_ns > 0
+    def report(self, *, dropped: int = 0, erased: int = 0, erased_bytes: int = 0) -> WayReport:
+        """The figures so far; what is given is of datagrams, which their channel counts."""
+        beat = self._beat
+        busy = beat.asked_ns >= _LEAST_RATED_NS and beat.achieved_ns > 0
         return WayReport(
             self._direction,
             self._taken,
@@ -140,10 +159,10 @@ class Gauge:
             self._errors.quantile_s(0.5),
             self._errors.quantile_s(0.99),
             self._errors.largest_ns / 1e9 if self._errors.buckets else None,
-            self._busy_bits * 1e9 / self._busy_ns if busy else None,
-            self._busy_bits * 1e9 / self._achieved_ns if busy else None,
-            self._erased,
-            self._erased_bytes,
+            beat.bits * 1e9 / beat.asked_ns if busy else None,
+            beat.bits * 1e9 / beat.achieved_ns if busy else None,
+            self._erased + erased,
+            self._erased_bytes + erased_bytes,
             dropped,
             self._waited,
             tuple(self._edge(stretch) for stretch in sorted(self._edges)),

@@ -1,4 +1,4 @@
-"""Starts the data plane's process and hears what it says: where it listens, and its report.
+"""Starts the data plane's process and hears what it says: where its doors listen, and their reports.
 
 The process is on a leash: it ends with the one that started it, however that came. It is in a process group
 of its own, so that Ctrl-C reaches the command alone, which then asks for the report.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,18 +25,21 @@ _PATIENCE_S = 10.0
 
 
 class DataPlane:
-    """A running proxy. Order of calls: ``start``, then ``wait``; ``stop`` ends it early, ``close`` always."""
+    """A running proxy. Order of calls: ``start``, then ``wait``; ``stop`` ends it early, ``close`` always.
 
-    def __init__(self, process: subprocess.Popen[str], address: Address) -> None:
-        self.address = address
+    ``addresses`` are those of its doors, by name.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], addresses: Mapping[str, Address]) -> None:
+        self.addresses = addresses
         self.pid = process.pid
         self._process = process
 
     @classmethod
     def start(cls, proxy: Proxy, sky: Sky) -> DataPlane:
-        """``proxy.sky`` only names the sky; returns once the door listens.
+        """``proxy.sky`` only names the sky; returns once all doors listen.
 
-        ResourceError if its address can't be had, InputError if the sky can't be played.
+        ResourceError if an address can't be had, InputError if the sky can't be played.
         """
         with TemporaryDirectory(prefix="linkemu-") as name:  # the process reads both before it answers
             room = Path(name)
@@ -53,16 +57,21 @@ class DataPlane:
             said = _document(process)
         if said is None:
             raise _refusal(process)
-        host, port = said["listening"]
-        return cls(process, (str(host), int(port)))
+        return cls(process, {name: (str(host), int(port)) for name, (host, port) in said["doors"].items()})
 
-    def wait(self) -> DoorReport:
-        """The report, once the scenario has ended or ``stop`` was called. ResourceError if it died."""
+    @property
+    def address(self) -> Address:
+        """Of the only door."""
+        (address,) = self.addresses.values()
+        return address
+
+    def wait(self) -> list[DoorReport]:
+        """The doors' reports, once the scenario has ended or ``stop`` was called. ResourceError: it died."""
         said = _document(self._process)
         if said is None:
             raise _refusal(self._process)
         self._process.wait(_PATIENCE_S)
-        return DoorReport.of(said["report"])
+        return [DoorReport.of(report) for report in said["reports"]]
 
     def stop(self) -> None:
         """Ask it to end; ``wait`` then gives the report."""

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable
 
 from linkemu.access.flow import Flow
+from linkemu.access.gauge import Gauge
 from linkemu.access.pace import Pace
 from linkemu.access.pieces import Mark, Stock
 from linkemu.access.reactor import Reactor
@@ -44,8 +45,8 @@ class Connection:
         self._upstream: socket.socket | None = None
         self._is_connected = False
         self._ended = 0
-        self.there = Flow(door.there, self, door.stock)
-        self.back = Flow(door.back, self, door.stock)
+        self.there = Flow(door.there, self, door.stock, door.gauges[0])
+        self.back = Flow(door.back, self, door.stock, door.gauges[1])
         self.there.source = self.back.sink = client
         door.there.mark(self.there, Mark.OPEN)
         door.reactor.add(client.fileno(), self._hear_client, _HEARD)
@@ -181,13 +182,17 @@ class Connection:
 
 
 class TcpDoor:
-    """Order of calls: construct (binds), then ``step`` after each round of the reactor, ``close``."""
+    """Order of calls: construct (binds), then ``act`` after each round of the reactor, ``close``.
+
+    Its owner steps the ways, which doors of one link share, once all doors have acted.
+    """
 
     def __init__(
         self,
         listen: Address,
         to: Address,
         ways: tuple[Way, Way],
+        gauges: tuple[Gauge, Gauge],
         reactor: Reactor,
         pace: Pace,
         outages: Outages,
@@ -196,8 +201,9 @@ class TcpDoor:
         window_bytes: int,
         on_client: Callable[[], None],
     ) -> None:
-        """``ways`` are client to server and back. ResourceError if the address can't be had."""
+        """``ways`` and ``gauges`` are client to server and back. ResourceError if there's no address."""
         self.there, self.back = ways
+        self.gauges = gauges
         self.reactor = reactor
         self.pace = pace
         self.stock = Stock()
@@ -217,13 +223,9 @@ class TcpDoor:
         self._listen_fd = self._listener.fileno()
         reactor.add(self._listen_fd, self._accept, select.EPOLLIN)
 
-    def step(self) -> int | None:
-        """Let outages act and bytes move; the next scenario time at which something is due."""
-        now_ns = self.pace.now_ns()
-        times = [self._turn(now_ns), self._lose_patience(now_ns)]
-        self.there.step()
-        self.back.step()
-        times += [self.there.next_ns(), self.back.next_ns()]
+    def act(self, now_ns: int) -> int | None:
+        """Let outages act on connections; the next scenario time at which one does."""
+        times = (self._turn(now_ns), self._lose_patience(now_ns))
         return min((time for time in times if time is not None), default=None)
 
     @property

@@ -34,14 +34,18 @@ class Parcel(bytes):
 class Client:
     """One client address and the socket that speaks to the server for it."""
 
-    def __init__(self, address: Address, port: Port) -> None:
+    def __init__(self, door: UdpDoor, address: Address, port: Port) -> None:
+        self.door = door
         self.address = address
         self.port = port
         self.heard_s = time.monotonic()
 
 
 class UdpDoor:
-    """Order of calls: construct (binds), then ``step`` after each round of the reactor, ``close``."""
+    """Order of calls: construct (binds), then ``step`` after each round of the reactor, ``close``.
+
+    Doors of one link share its channels; whichever steps first passes on what is due, of all of them.
+    """
 
     def __init__(
         self,
@@ -75,8 +79,8 @@ class UdpDoor:
         """Take what has come, send what is due; the next scenario time at which something is."""
         full = [client for client in self._is_more if self._take(client)]
         self._is_more = set(full)
-        self._send(self._there, self._gauges[0], to_server=True)
-        self._send(self._back, self._gauges[1], to_server=False)
+        self._send(self._there, to_server=True)
+        self._send(self._back, to_server=False)
         if full:
             return self._pace.now_ns()
         times = [time for time in (self._there.next_ns(), self._back.next_ns()) if time is not None]
@@ -122,12 +126,14 @@ class UdpDoor:
             self._gauges[way].taken(len(parcel), channel.queued_bytes)
         return count == _BATCH
 
-    def _send(self, channel: Channel, gauge: Gauge, *, to_server: bool) -> None:
+    def _send(self, channel: Channel, *, to_server: bool) -> None:
         for delivery in channel.due(self._pace.now_ns()):
             parcel = delivery.datagram
-            if isinstance(parcel, Parcel) and not self._pass_on(parcel, to_server=to_server):
-                self.unsent += 1
-            self._measure(gauge, delivery)
+            if isinstance(parcel, Parcel):
+                door = parcel.client.door
+                if not door._pass_on(parcel, to_server=to_server):
+                    door.unsent += 1
+                door._measure(door._gauges[0 if to_server else 1], delivery)
 
     def _pass_on(self, parcel: Parcel, *, to_server: bool) -> bool:
         client = parcel.client
@@ -155,7 +161,7 @@ class UdpDoor:
         except ResourceError:
             self.refused += 1
             return None
-        client = self._clients[address] = Client(address, port)
+        client = self._clients[address] = Client(self, address, port)
         self._reactor.add(port.socket.fileno(), lambda _: self._is_more.add(client), select.EPOLLIN)
         self.connections += 1
         return client

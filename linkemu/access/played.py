@@ -1,0 +1,131 @@
+"""A link as a data plane plays it: what all its doors share, in each direction.
+
+Streams share one Way, datagrams one Channel. Datagrams go first, as they can't wait in their client: what
+they have carried is taken from the streams' share as they arrive, so that the sum stays the link's rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from linkemu.access.gauge import Beat
+from linkemu.access.pace import Pace
+from linkemu.access.serialiser import Serialiser, Span, long_lights
+from linkemu.access.settings import Behaviour, Door
+from linkemu.access.way import Way
+from linkemu.errors import InputError
+from linkemu.link.channel import Channel, DelayCurve
+from linkemu.link.timeline import LinkTimeline, Sky
+from linkemu.machine import Direction
+
+_LEAST_WINDOW_BYTES = 1 << 17
+_MOST_WINDOW_BYTES = 64 << 20
+_LEAST_WINDOW_NS = 20_000_000
+
+
+@dataclass(slots=True)
+class _Side:
+    """One direction."""
+
+    timeline: LinkTimeline
+    beats: dict[str, Beat]  # by protocol
+    way: Way | None = None
+    channel: Channel | None = None
+    yielded_bytes: int = 0  # of datagrams, that streams have made room for
+
+
+class Played:
+    """Ways and channels are made when the first door asks for them."""
+
+    def __init__(
+        self, sky: Sky, number: int, pace: Pace, *, queue_bytes: int | None, hold_s: float, where: str = "sky"
+    ) -> None:
+        """InputError if the sky has no such link, or it never has light in both directions."""
+        try:
+            up, down = (sky.timelines[number, each] for each in Direction)
+        except KeyError:
+            raise InputError(where, f"has no link {number} with both directions") from None
+        if not up.rate_bps.any() or not down.rate_bps.any():
+            raise InputError(where, "the link never has light in both directions")
+        self.number = number
+        self.station, self.satellite = up.station, up.satellite
+        self._pace = pace
+        self._queue_bytes, self._hold_s = queue_bytes, hold_s
+        self._repeat: bool | None = None
+        self.sides = {
+            Direction.UP: _Side(up, {"tcp": Beat(), "udp": Beat()}),
+            Direction.DOWN: _Side(down, {"tcp": Beat(), "udp": Beat()}),
+        }
+
+    @property
+    def name(self) -> str:
+        return f"{self.station}:{self.satellite}"
+
+    @property
+    def end_ns(self) -> int:
+        """When the last light has arrived."""
+        return max(each.timeline.end_ns + DelayCurve(each.timeline).longest() for each in self.sides.values())
+
+    @property
+    def window_bytes(self) -> int:
+        """What a source may have on its way to a door: a round trip of the link, or 20 ms, at its rate."""
+        return max(_window_bytes(each.timeline) for each in self.sides.values())
+
+    @property
+    def open_ways(self) -> list[Way]:
+        """Those that a door has asked for."""
+        return [each.way for each in self.sides.values() if each.way is not None]
+
+    def lights(self) -> list[Span]:
+        """Where both directions have light."""
+        return long_lights(*(each.timeline for each in self.sides.values()))
+
+    def ways(self, door: Door) -> tuple[Way, Way]:
+        """There and back, for streams. InputError: doors of one link agree on whether bytes are repeated."""
+        repeat = door.outages.behaviour is Behaviour.ARQ
+        if self._repeat not in (None, repeat):
+            raise InputError(door.name, f'"arq" doesn\'t share the link {self.name} with other behaviours')
+        self._repeat = repeat
+        there, back = both(door)
+        return self._way(there), self._way(back)
+
+    def channels(self, door: Door) -> tuple[Channel, Channel]:
+        """There and back, for datagrams."""
+        there, back = both(door)
+        return self._channel(there), self._channel(back)
+
+    def make_room(self) -> None:
+        """Take what datagrams have used from what streams may use."""
+        for side in self.sides.values():
+            if side.way is not None and side.channel is not None:
+                used_bytes = side.channel.counters.delivered_bytes
+                if used_bytes > side.yielded_bytes:
+                    side.way.serialiser.concede(used_bytes - side.yielded_bytes)
+                    side.yielded_bytes = used_bytes
+
+    def _way(self, direction: Direction) -> Way:
+        side = self.sides[direction]
+        if side.way is None:
+            serialiser = Serialiser(
+                side.timeline, self.sides[direction.other].timeline, repeat=bool(self._repeat)
+            )
+            side.way = Way(serialiser, self._pace, int(side.timeline.rate_bps.max()))
+        return side.way
+
+    def _channel(self, direction: Direction) -> Channel:
+        side = self.sides[direction]
+        if side.channel is None:
+            side.channel = Channel(side.timeline, queue_bytes=self._queue_bytes, hold_s=self._hold_s)
+        return side.channel
+
+
+def both(door: Door) -> tuple[Direction, Direction]:
+    """Client to server, and back."""
+    there = Direction.UP if door.uplink == "client" else Direction.DOWN
+    return there, there.other
+
+
+def _window_bytes(timeline: LinkTimeline) -> int:
+    trip_ns = max(2 * DelayCurve(timeline).longest(), _LEAST_WINDOW_NS)
+    wanted = int(timeline.rate_bps.max()) * trip_ns // (8 * 1_000_000_000)
+    return min(max(wanted, _LEAST_WINDOW_BYTES), _MOST_WINDOW_BYTES)

@@ -181,8 +181,8 @@ class Channel:
         """Bytes waiting in front of the transmitter, or on their way through it."""
         return self._queued_bytes
 
-    def boundary_ns(self, now_ns: int) -> int:
-        """The first slot's edge at which a change can take effect: no slot of it has begun."""
+    def boundary_ns(self, now_ns: int, *, erases: bool = False) -> int:
+        """The first slot's edge at which a change can take effect, erasure too: its slot hasn't begun."""
         return (max(now_ns, self._settled_ns) // self.timeline.slot_ns + 1) * self.timeline.slot_ns
 
     def impose(self, overlay: Overlay, now_ns: int) -> Overlay:
@@ -195,7 +195,7 @@ class Channel:
             self._settle(now_ns)
             boundary_ns = self.boundary_ns(now_ns)
         effective = self.overlaid.impose(overlay, boundary_ns, self._since_ns())
-        self._renew(effective.start_ns)
+        self.renew(effective.start_ns)
         return effective
 
     def lift(self, name: str | None, now_ns: int, at_ns: int = 0) -> list[Overlay]:
@@ -205,7 +205,7 @@ class Channel:
         """
         self._settle(now_ns)
         ended = self.overlaid.lift(name, max(self.boundary_ns(now_ns), at_ns))
-        self._renew(min((each.end_ns or 0 for each in ended), default=self.timeline.end_ns))
+        self.renew(min((each.end_ns or 0 for each in ended), default=self.timeline.end_ns))
         return ended
 
     def longest_delay_ns(self) -> int:
@@ -267,7 +267,7 @@ class Channel:
         delivery.due_ns += harm.late_ns
         delivery.copies = 0 if harm.erased else 1 + harm.twice
 
-    def _renew(self, from_ns: int) -> None:
+    def renew(self, from_ns: int) -> None:
         """Play on from ``from_ns`` by the overlays as they now are; what C was before stays."""
         self.capacity = self.capacity.spliced(*self.overlaid.segments(from_ns))
         self.delay = self.overlaid.delayed(self.light)

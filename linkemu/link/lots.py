@@ -56,7 +56,7 @@ class Veil:
         labels = (overlay.name, timeline.station, timeline.satellite, timeline.direction.value, "slots")
         self._first = overlay.start_ns // timeline.slot_ns
         self._stop = None if overlay.end_ns is None else overlay.end_ns // timeline.slot_ns
-        self._all = pick == ALL
+        self.is_solid = pick == ALL
         self._draw = Draw(pick, overlay.seed, *labels)
 
     def hides(self, first_slot: int, last_slot: int) -> bool:
@@ -65,7 +65,7 @@ class Veil:
         last = last_slot if self._stop is None else min(last_slot, self._stop - 1)
         if first > last:
             return False
-        return self._all or any(self._draw.hits(slot - self._first) for slot in range(first, last + 1))
+        return self.is_solid or any(self._draw.hits(slot - self._first) for slot in range(first, last + 1))
 
     def runs(self, first_slot: int, stop_slot: int) -> NDArray[np.int64]:
         """(first, end) of each run of erased slots among these, shape (k, 2), sorted."""
@@ -73,7 +73,7 @@ class Veil:
         stop = stop_slot if self._stop is None else min(stop_slot, self._stop)
         if first >= stop:
             return np.zeros((0, 2), dtype=np.int64)
-        if self._all:
+        if self.is_solid:
             return np.array([[first, stop]], dtype=np.int64)
         slots = self._draw.among(first - self._first, stop - first) + self._first
         breaks = np.flatnonzero(np.diff(slots) > 1)

@@ -68,19 +68,23 @@ class Overlaid:
                 rates[held] = np.minimum(rates[held], each.rate_cap_bps)
         return edges.tolist(), rates.tolist()
 
+    def delay_at(self, time_ns: int) -> tuple[int | None, int]:
+        """(what stands for the light time, or None; what is added) for what leaves at a time."""
+        set_ns, added_ns = None, 0
+        for each in self.all:
+            if each.touches_delay and each.holds_at(time_ns):
+                set_ns = set_ns if each.delay_ns is None else each.delay_ns
+                added_ns += each.delay_added_ns
+        return set_ns, added_ns
+
     def delayed(self, light: Callable[[int], int]) -> Callable[[int], int]:
         """The one-way delay in ns by the time of leaving: ``light`` itself where no overlay touches it."""
-        acting = [each for each in self.all if each.touches_delay]
 
         def delay(time_ns: int) -> int:
-            delay_ns, added_ns = light(time_ns), 0
-            for each in acting:
-                if each.holds_at(time_ns):
-                    delay_ns = delay_ns if each.delay_ns is None else each.delay_ns
-                    added_ns += each.delay_added_ns
-            return delay_ns + added_ns
+            set_ns, added_ns = self.delay_at(time_ns)
+            return (light(time_ns) if set_ns is None else set_ns) + added_ns
 
-        return delay if acting else light
+        return delay if any(each.touches_delay for each in self.all) else light
 
     def longest_delay(self, light_ns: int) -> int:
         """No delay is longer, where the light alone never takes more than ``light_ns``."""

@@ -116,7 +116,12 @@ class Gauge:
         self._delays: tuple[int, int] | None = None
         self._taken = self._delivered = self._held_most = 0
         self._erased = self._erased_bytes = self._waited = 0
-        self._edges: dict[int, tuple[int, int]] = {}  # stretch: first and last light as played
+        self._edges: dict[int, tuple[int, int]] = {}  # start of stretch: first and last light as played
+
+    def relight(self, lights: Sequence[tuple[int, int]]) -> None:
+        """The stretches as they are after a change of the link, those that are over included."""
+        self._lights = list(lights)
+        self._starts = [start for start, _ in self._lights]
 
     def taken(self, size: int, held: int) -> None:
         self._taken += size
@@ -143,8 +148,9 @@ class Gauge:
         self._beat.piece(size, start_ns, end_ns, due_ns, now_ns)
         stretch = bisect_right(self._starts, start_ns) - 1
         if stretch >= 0:
-            first, last = self._edges.get(stretch, (start_ns + late_ns, 0))
-            self._edges[stretch] = (first, max(last, end_ns + late_ns))
+            began_ns = self._starts[stretch]
+            first, last = self._edges.get(began_ns, (start_ns + late_ns, 0))
+            self._edges[began_ns] = (first, max(last, end_ns + late_ns))
 
     def report(self, *, dropped: int = 0, erased: int = 0, erased_bytes: int = 0) -> WayReport:
         """The figures so far; what is given is of datagrams, which their channel counts."""
@@ -165,12 +171,11 @@ class Gauge:
             self._erased_bytes + erased_bytes,
             dropped,
             self._waited,
-            tuple(self._edge(stretch) for stretch in sorted(self._edges)),
+            tuple(self._edge(start, end) for start, end in self._lights if start in self._edges),
         )
 
-    def _edge(self, stretch: int) -> Edge:
-        start, end = self._lights[stretch]
-        first, last = self._edges[stretch]
+    def _edge(self, start: int, end: int) -> Edge:
+        first, last = self._edges[start]
         return Edge(start / 1e9, end / 1e9, first / 1e9, last / 1e9)
 
 

@@ -73,6 +73,7 @@ class UdpDoor:
         self._is_more: set[Client | None] = set()  # ports whose batch was full; None is the door's own
         self._earlier_drops = 0
         self.connections = self.refused = self.unsent = 0
+        self.is_enabled = True
         reactor.add(self._port.socket.fileno(), lambda _: self._is_more.add(None), select.EPOLLIN)
 
     def step(self) -> int | None:
@@ -85,6 +86,10 @@ class UdpDoor:
             return self._pace.now_ns()
         times = [time for time in (self._there.next_ns(), self._back.next_ns()) if time is not None]
         return min(times, default=None)
+
+    def enable(self, wanted: bool) -> None:
+        """Take datagrams again, or drop all that come from now on, from either side."""
+        self.is_enabled = wanted
 
     @property
     def is_idle(self) -> bool:
@@ -112,6 +117,9 @@ class UdpDoor:
         count = 0
         for view, sender, stamp_ns in port.batch(_BATCH):
             count += 1
+            if not self.is_enabled:
+                self.refused += 1
+                continue
             if self._at_first_byte:
                 self._pace.begin()
             owner = self._client_of(sender) if client is None else client

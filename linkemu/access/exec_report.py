@@ -29,7 +29,6 @@ class Witness:
         self._busy_ns = 0
         self._achieved_ns = 0
         self._in_the_dark = 0
-        self._capacity = beam.channel.capacity
 
     def delivered(self, flight: Flight, achieved_ns: int) -> None:
         """The burst has been written at ``achieved_ns``."""
@@ -39,7 +38,7 @@ class Witness:
             self._busy_ns += flight.due_ns - self._last[0].due_ns
             self._achieved_ns += achieved_ns - self._last[1]
         self._last = (flight, achieved_ns)
-        if self._capacity.rate(flight.start_ns) == 0:
+        if self._beam.channel.capacity.rate(flight.start_ns) == 0:
             self._in_the_dark += 1
 
     def report(self, now_ns: int, kernel_drops: int) -> dict[str, Any]:
@@ -58,7 +57,7 @@ class Witness:
             "refused_frames": self.refused,
             "strange_frames": tally.strange,
             "erased_slots": self._beam.channel.erased_slots_until(now_ns),
-            "capacity_bytes": self._capacity.position(now_ns) // BYTE,
+            "capacity_bytes": self._beam.channel.capacity.position(now_ns) // BYTE,
             "dark_bursts": self._in_the_dark,
             "delay_error_p50_s": self._errors.quantile_s(0.5),
             "delay_error_p99_s": self._errors.quantile_s(0.99),

@@ -44,7 +44,7 @@ class Delivery:
 class Counters:
     """What became of all datagrams: offered = refused + expired + erased + delivered + still inside.
 
-    Of those delivered some were ``corrupted``, came late (``reordered``), or once more (``duplicated``).
+    Faults ``corrupted`` and kept back (``reordered``) some as they left; ``duplicated`` arrived once more.
     """
 
     offered: int = 0

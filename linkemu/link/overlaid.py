@@ -41,7 +41,7 @@ class Overlaid:
         ended: list[Overlay] = []
         kept = list(self.all)
         for i, each in enumerate(self.all):
-            if name in (None, each.name) and (each.end_ns is None or each.end_ns > boundary_ns):
+            if name in (None, each.name) and _lasts(each, boundary_ns):
                 kept[i] = replace(each, end_ns=max(each.start_ns, boundary_ns))
                 ended.append(kept[i])
                 for affliction in self.afflictions:
@@ -112,6 +112,10 @@ def segments_from(
     edges = np.unique(np.concatenate([np.array([from_ns, *cuts], dtype=np.int64), timeline.edge_ns[first:]]))
     segment = np.searchsorted(timeline.edge_ns, edges[:-1], side="right") - 1
     return edges, timeline.rate_bps[segment].copy()
+
+
+def _lasts(overlay: Overlay, time_ns: int) -> bool:
+    return overlay.end_ns is None or overlay.end_ns > max(time_ns, overlay.start_ns)
 
 
 def _inside(overlay: Overlay, times_ns: NDArray[np.int64]) -> NDArray[np.bool_]:

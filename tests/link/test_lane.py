@@ -106,7 +106,6 @@ class Pair:
         assert self.channel.lift("a", self.now_ns) == self.lane.lift("a", self.now_ns)
 
     def look(self, now_ns: int) -> None:
-        assert self.channel.drained == self.lane.drained or now_ns == LATER_NS
         for each in self.channel.due(now_ns):
             self.from_channel.append((each.datagram, each.start_ns, each.end_ns, each.due_ns))
         for each in self.lane.due(now_ns):
@@ -117,6 +116,7 @@ class Pair:
                 if not (placed.lost is not None and placed.lost[row]):
                     times = (int(each[row]) for each in (placed.start_ns, placed.end_ns, placed.due_ns))
                     self.from_lane.append((placed.sheaf.datagram(int(placed.rows[row])), *times))
+        assert self.channel.drained == self.lane.drained
 
     def agree(self) -> None:
         self.look(LATER_NS)

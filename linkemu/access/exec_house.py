@@ -74,14 +74,14 @@ def build(order: Order) -> House:
     middle = namespace.this_network()
     with _telling("network"):
         _silence()
-    wanted = ("tun", "packet") if order.carrier == "auto" else (order.carrier,)
+    wanted = ("packet", "tun") if order.carrier == "auto" else (order.carrier,)  # the more exact one first
     for carrier in wanted:
         try:
             client = _end(order, carrier, middle, is_gateway=False)
             gateway = _end(order, carrier, middle, is_gateway=True)
             return House(client, gateway, Granted(carrier, rootless))
-        except ResourceError as error:
-            if error.resource != tun.PATH or carrier == wanted[-1]:
+        except ResourceError:
+            if carrier == wanted[-1]:
                 raise
         finally:
             namespace.enter_network(middle)

@@ -189,6 +189,7 @@ class Beam:
                 if expiry_ns > now_ns:
                     return
                 self.tally.expired += burst.stop - burst.first
+                self._sent = max(self._sent, self._capacity.position(expiry_ns))  # it stood in the way
             else:
                 if head.end_ns > now_ns:
                     return

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from linkemu.access.exec_init import Init
 from linkemu.access.exec_laser import Beam
 from linkemu.access.exec_order import Order
-from linkemu.access.exec_report import Witness
+from linkemu.access.exec_report import Witness, blame
+from linkemu.link.fidelity import Histogram
 from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
 from linkemu.runtime import realtime
@@ -41,9 +42,11 @@ class _Pace:
     def __init__(self, start_ns: int) -> None:
         self._start_ns = start_ns
         self._zero_ns: int | None = None
+        self.began_unix_s: float | None = None  # by the wall clock, for whoever compares with a program's log
 
     def begin(self) -> None:
         self._zero_ns = time.monotonic_ns() - self._start_ns
+        self.began_unix_s = time.time()
 
     def now_ns(self) -> int:
         return self._start_ns if self._zero_ns is None else time.monotonic_ns() - self._zero_ns
@@ -62,6 +65,7 @@ class _Rest:
         self._lead_ns = 100_000
         self._began_ns = now_ns
         self._awake_ns = 0
+        self.lateness = Histogram()  # of sleep's end
 
     def sleep_ns(self, next_ns: int, now_ns: int) -> int:
         """Nanoseconds to sleep, 0 to look again at once."""
@@ -69,6 +73,7 @@ class _Rest:
         return max(0, next_ns - now_ns - (self._lead_ns if has_leave else 0))
 
     def slept(self, late_ns: int) -> None:
+        self.lateness.add(max(0, late_ns))
         step_ns = _STEP_NS if late_ns <= self._lead_ns else -19 * _STEP_NS
         self._lead_ns = min(max(0, self._lead_ns - step_ns), _MOST_LEAD_NS)
 
@@ -116,9 +121,12 @@ def play(order: Order, house: House, sky: int, init: Init, desk: Desk | None = N
     )
     scheduling = realtime.tune(precedence=True)
     pace = _Pace(order.start_ns)
-    began_s = time.process_time()
-    _loop(ways, pace, init, desk)
-    cpu_s = time.process_time() - began_s
+    rest = _Rest(pace.now_ns())
+    cpu_s, wall_s, stolen_s = time.process_time(), time.monotonic(), realtime.stolen_s() or 0.0
+    _loop(ways, pace, rest, init, desk)
+    cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - wall_s
+    stolen_s = (realtime.stolen_s() or 0.0) - stolen_s
+    cause = blame(cpu_s / wall_s, stolen_s)
     name = compiled.links[order.link]
     return {
         "station": name.station,
@@ -128,23 +136,28 @@ def play(order: Order, house: House, sky: int, init: Init, desk: Desk | None = N
         "scheduling": scheduling,
         "start_s": order.start_ns / 1e9,
         "end_s": pace.now_ns() / 1e9,
+        "began_unix_s": pace.began_unix_s,
         "cpu_s": cpu_s,
-        "directions": [way.witness.report(pace.now_ns(), way.source.drops()) for way in ways],
+        "stolen_s": stolen_s,
+        "lag_p50_s": rest.lateness.quantile_s(0.5),
+        "lag_p99_s": rest.lateness.quantile_s(0.99),
+        "lag_max_s": rest.lateness.largest_ns / 1e9 if rest.lateness.buckets else None,
+        "directions": [way.witness.report(pace.now_ns(), way.source.drops(), cause) for way in ways],
     }
 
 
-def _loop(ways: tuple[_Way, _Way], pace: _Pace, init: Init, desk: Desk | None) -> None:
+def _loop(ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest, init: Init, desk: Desk | None) -> None:
     by_carrier = {way.source.carrier: way for way in ways}
     watched = [init.pidfd, init.started, *by_carrier]
     if desk is not None:
         watched.append(desk.descriptor)
-    rest = _Rest(pace.now_ns())
     while True:
         for descriptor in _wait(watched, ways, pace, rest):
             if descriptor == init.pidfd:
                 return
             if descriptor == init.started:
                 pace.begin()
+                init.release()
                 watched.remove(init.started)
                 os.close(init.started)
                 continue

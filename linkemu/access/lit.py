@@ -56,30 +56,30 @@ def _dark_ns(timeline: LinkTimeline, overlaid: Overlaid, from_ns: int, until_ns:
     touching = [each for each in overlaid.all if each.touches_delay]
     cuts = {cut for each in touching for cut in (each.start_ns, each.end_ns) if cut is not None}
     pieces = sorted({from_ns, timeline.end_ns, *(cut for cut in cuts if from_ns < cut < timeline.end_ns)})
+    sky = np.stack([timeline.erased_slot, timeline.erased_slot + timeline.erased_count], axis=1)
+    is_down = timeline.direction is Direction.DOWN
+    far_ns = overlaid.longest_delay(_longest_ns(timeline)) if is_down else 0
     found = [np.zeros((0, 2), dtype=np.int64)]
     for begin_ns, stop_ns in pairwise(pieces):
-        set_ns, added_ns = overlaid.delay_at(begin_ns)
-        sky = np.stack([timeline.erased_slot, timeline.erased_slot + timeline.erased_count], axis=1)
-        first = (begin_ns + added_ns + (set_ns or 0)) // timeline.slot_ns
-        far_ns = overlaid.longest_delay(_longest_ns(timeline))
+        first = begin_ns // timeline.slot_ns
         runs = [sky[sky[:, 1] > first]]
         for veil in overlaid.veils:
             last_ns = stop_ns if veil.is_solid else min(stop_ns, until_ns)
             runs.append(veil.runs(first, (last_ns + far_ns) // timeline.slot_ns + 1))
         crossing = np.concatenate(runs) * timeline.slot_ns
-        leaving = crossing - _shift_ns(timeline, crossing, set_ns, added_ns)
-        found.append(leaving.clip(begin_ns, stop_ns))
+        if is_down:
+            crossing -= _flight_ns(timeline, crossing, *overlaid.delay_at(begin_ns))
+        found.append(crossing.clip(begin_ns, stop_ns))
     return np.concatenate(found)
 
 
-def _shift_ns(timeline: LinkTimeline, crossing: Spans, set_ns: int | None, added_ns: int) -> Spans:
-    if timeline.direction is Direction.UP:
-        return np.zeros_like(crossing)
+def _flight_ns(timeline: LinkTimeline, crossing: Spans, set_ns: int | None, added_ns: int) -> Spans:
+    """How long what crosses at a time has been under way."""
     if set_ns is not None:
         return np.full_like(crossing, set_ns + added_ns)
     light_s = np.nan_to_num(delay_s(timeline, crossing - added_ns))  # it moves by less than 0.2 us meanwhile
-    shift: Spans = np.round(light_s * 1e9).astype(np.int64) + added_ns
-    return shift
+    flight: Spans = np.round(light_s * 1e9).astype(np.int64) + added_ns
+    return flight
 
 
 def _longest_ns(timeline: LinkTimeline) -> int:

@@ -106,7 +106,7 @@ def test_the_journal_holds_batches_whole_and_the_last_word_on_each_fault(tmp_pat
 
 def test_a_journal_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "overlays.jsonl").write_text('{"overlays": [{"link": 0}]}\n')
-    with pytest.raises(FormatError, match=r"not a journal of live faults \(overlay: link: expected its number"):
+    with pytest.raises(FormatError, match=r"not a journal of live faults \(overlay: link: expected"):
         Records(tmp_path).overlays()
     assert read_overlay_row({"link": 1, "direction": "up", "start_ns": 0, "erase_slots": {"every": 1}}) == (
         (1, Direction.UP),

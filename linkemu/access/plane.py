@@ -163,7 +163,7 @@ class Plane:
         return UdpDoor(
             told.listen,
             told.to,
-            played.channels(told),
+            played.lanes(told),
             gauges,
             self._reactor,
             self._pace,
@@ -209,7 +209,7 @@ def _way_reports(opened: Opened) -> tuple[WayReport, ...]:
     if opened.told.protocol == "tcp":
         return tuple(gauge.report() for gauge in opened.gauges)
     reports = []
-    for gauge, channel in zip(opened.gauges, opened.played.channels(opened.told), strict=True):
+    for gauge, channel in zip(opened.gauges, opened.played.lanes(opened.told), strict=True):
         counters = channel.counters
         reports.append(
             gauge.report(

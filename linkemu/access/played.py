@@ -14,7 +14,8 @@ from linkemu.access.serialiser import Serialiser, Span, long_lights
 from linkemu.access.settings import Behaviour, Door
 from linkemu.access.way import Way
 from linkemu.errors import InputError
-from linkemu.link.channel import Channel, DelayCurve
+from linkemu.link.channel import DelayCurve
+from linkemu.link.lane import Lane
 from linkemu.link.timeline import LinkTimeline, Sky
 from linkemu.machine import Direction
 
@@ -30,12 +31,12 @@ class _Side:
     timeline: LinkTimeline
     beats: dict[str, Beat]  # by protocol
     way: Way | None = None
-    channel: Channel | None = None
+    lane: Lane | None = None
     yielded_bytes: int = 0  # of datagrams, that streams have made room for
 
 
 class Played:
-    """Ways and channels are made when the first door asks for them."""
+    """Ways and lanes are made when the first door asks for them."""
 
     def __init__(
         self, sky: Sky, number: int, pace: Pace, *, queue_bytes: int | None, hold_s: float, where: str = "sky"
@@ -89,16 +90,16 @@ class Played:
         there, back = both(door)
         return self._way(there), self._way(back)
 
-    def channels(self, door: Door) -> tuple[Channel, Channel]:
+    def lanes(self, door: Door) -> tuple[Lane, Lane]:
         """There and back, for datagrams."""
         there, back = both(door)
-        return self._channel(there), self._channel(back)
+        return self._lane(there), self._lane(back)
 
     def make_room(self) -> None:
         """Take what datagrams have used from what streams may use."""
         for side in self.sides.values():
-            if side.way is not None and side.channel is not None:
-                used_bytes = side.channel.counters.delivered_bytes
+            if side.way is not None and side.lane is not None:
+                used_bytes = side.lane.counters.delivered_bytes
                 if used_bytes > side.yielded_bytes:
                     side.way.serialiser.concede(used_bytes - side.yielded_bytes)
                     side.yielded_bytes = used_bytes
@@ -112,11 +113,11 @@ class Played:
             side.way = Way(serialiser, self._pace, int(side.timeline.rate_bps.max()))
         return side.way
 
-    def _channel(self, direction: Direction) -> Channel:
+    def _lane(self, direction: Direction) -> Lane:
         side = self.sides[direction]
-        if side.channel is None:
-            side.channel = Channel(side.timeline, queue_bytes=self._queue_bytes, hold_s=self._hold_s)
-        return side.channel
+        if side.lane is None:
+            side.lane = Lane(side.timeline, queue_bytes=self._queue_bytes, hold_s=self._hold_s)
+        return side.lane
 
 
 def both(door: Door) -> tuple[Direction, Direction]:

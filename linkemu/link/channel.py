@@ -77,6 +77,11 @@ class DelayCurve:
             seconds = seconds * u + term
         return round(seconds * _NS)
 
+    def shortest(self) -> int:
+        """The shortest delay in ns at either end of any segment, 0 without segments."""
+        ends = [t for start in self._starts for t in (start, start + self._length - 1)]
+        return min(map(self, ends), default=0)
+
     def longest(self) -> int:
         """The longest delay in ns at either end of any segment, 0 without segments."""
         ends = [t for start in self._starts for t in (start, start + self._length - 1)]

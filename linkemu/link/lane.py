@@ -8,6 +8,7 @@ comes. While an overlay asks for more than another rate, datagrams go through th
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,6 +87,13 @@ class Leg:
     first: int
     stop: int
 
+    def kept(self) -> Integers | slice:
+        """Which of the arrays of ``placed`` it is, without those that are lost."""
+        lost = self.placed.lost
+        if lost is None:
+            return slice(self.first, self.stop)
+        return self.first + np.flatnonzero(~lost[self.first : self.stop])
+
 
 class Lane(Channel):
     """Order of calls: ``offer_many`` in the order of arrival, ``due`` and then ``due_many``, ``next_ns``.
@@ -98,27 +106,35 @@ class Lane(Channel):
     ) -> None:
         super().__init__(timeline, queue_bytes=queue_bytes, hold_s=hold_s)
         self._is_express = True
+        self._latest_ns = 0  # when the last one came
         self._waiting: deque[Placed] = deque()  # those with rows in the queue
         self._flying: deque[Placed] = deque()  # those with rows that haven't come out
         self._runs = np.asarray(timeline.erased_slot, dtype=np.int64)
         self._run_ends = self._runs + np.asarray(timeline.erased_count, dtype=np.int64)
-        self._delay_starts = np.asarray(timeline.delay_start_ns, dtype=np.int64)
-        self._delay_terms = np.asarray(timeline.delay_s, dtype=np.float64)
+        self._delay_starts: list[int] = timeline.delay_start_ns.tolist()
+        self._delay_terms = [_from_highest(terms) for terms in timeline.delay_s.tolist()]
         self._delay_length = timeline.delay_length_ns
 
-    def offer_many(self, sheaf: Sheaf, arrived_ns: Integers) -> None:
-        """Queue all datagrams of a sheaf; ``arrived_ns`` (n,) never decreases, also from call to call."""
+    def offer_many(self, sheaf: Sheaf, arrived_ns: Integers) -> int:
+        """Queue all datagrams of a sheaf; how many won't come out of ``due_many``.
+
+        ``arrived_ns`` (n,) is when each came; one that comes out of order counts as come with the latest.
+        """
         if not len(arrived_ns):
-            return
+            return 0
+        arrived_ns = np.maximum(np.maximum.accumulate(arrived_ns), self._latest_ns)
+        self._latest_ns = int(arrived_ns[-1])
         if not self._is_express:
             for row, at_ns in enumerate(arrived_ns.tolist()):
                 self.offer(sheaf.datagram(row), at_ns)
-            return
+            return len(arrived_ns)
         sizes = sheaf.sizes
         self.counters.offered += len(sizes)
         self.counters.offered_bytes += int(sizes.sum())
         self._settled_ns = max(self._settled_ns, int(arrived_ns[-1]))
+        refused = self.counters.refused
         self._take(sheaf, np.arange(len(sizes)), sizes, arrived_ns)
+        return self.counters.refused - refused
 
     def due_many(self, now_ns: int) -> list[Leg]:
         """What has arrived by ``now_ns``, in order."""
@@ -159,29 +175,27 @@ class Lane(Channel):
     def _take(self, sheaf: Sheaf, rows: Integers, sizes: Integers, arrived_ns: Integers) -> None:
         """Admit what the queue has room for, and place it; by halves where that can't be said at once."""
         self._leave(int(arrived_ns[0]))
+        if self._queued_bytes + int(sizes.sum()) <= self.queue_bytes:
+            self._put(sheaf, rows, sizes, arrived_ns)
+            return
         kept = self._admitted(sizes, arrived_ns)
         if kept is None:
             half = len(rows) // 2
             self._take(sheaf, rows[:half], sizes[:half], arrived_ns[:half])
             self._take(sheaf, rows[half:], sizes[half:], arrived_ns[half:])
             return
-        if len(kept) < len(rows):
-            self.counters.refused += len(rows) - len(kept)
-            rows, sizes, arrived_ns = rows[kept], sizes[kept], arrived_ns[kept]
-        if len(rows):
-            self._put(sheaf, rows, sizes, arrived_ns)
+        self.counters.refused += len(rows) - len(kept)
+        if len(kept):
+            self._put(sheaf, rows[kept], sizes[kept], arrived_ns[kept])
 
     def _admitted(self, sizes: Integers, arrived_ns: Integers) -> Integers | None:
         """Indexes of those that find room in the queue; None if some may leave while others come."""
-        room = self.queue_bytes - self._queued_bytes
-        if int(sizes.sum()) <= room:
-            return np.arange(len(sizes))
         if len(sizes) == 1:
             return np.zeros(0, dtype=np.int64)
         if not self._waiting or self._waiting[-1].end_ns[-1] <= arrived_ns[-1]:
             return None
         used, kept = 0, []
-        free = (self._freed(arrived_ns) + room).tolist()
+        free = (self._freed(arrived_ns) + (self.queue_bytes - self._queued_bytes)).tolist()
         for i, size in enumerate(sizes.tolist()):
             if used + size <= free[i]:
                 used += size
@@ -289,15 +303,22 @@ class Lane(Channel):
         )
 
     def _delays(self, times_ns: Integers) -> Integers:
-        """The light time of what leaves at these times, as DelayCurve rounds it."""
-        if not len(self._delay_starts):
-            return np.array([self.light(time) for time in times_ns.tolist()], dtype=np.int64)
-        i = np.maximum(np.searchsorted(self._delay_starts, times_ns, side="right") - 1, 0)
-        u = np.clip((times_ns - self._delay_starts[i]) / self._delay_length, 0.0, 1.0)
-        seconds = np.zeros(len(times_ns))
-        for power in range(self._delay_terms.shape[1] - 1, -1, -1):
-            seconds = seconds * u + self._delay_terms[i, power]
-        return np.rint(seconds * _NS).astype(np.int64)
+        """The light time of what leaves at these times, which don't decrease, as DelayCurve rounds it."""
+        first, last = (max(0, bisect_right(self._delay_starts, int(times_ns[k])) - 1) for k in (0, -1))
+        if first < last:
+            cut = int(np.searchsorted(times_ns, self._delay_starts[first + 1]))
+            return np.concatenate([self._delays(times_ns[:cut]), self._delays(times_ns[cut:])])
+        u = (times_ns - self._delay_starts[first]) / self._delay_length
+        if not (u[0] >= 0.0 and u[-1] <= 1.0):
+            u = np.minimum(np.maximum(u, 0.0), 1.0)
+        highest, *lower = self._delay_terms[first]
+        seconds = np.full(len(times_ns), highest)
+        for term in lower:
+            seconds *= u
+            seconds += term
+        seconds *= _NS
+        rounded: Integers = np.rint(seconds).astype(np.int64)
+        return rounded
 
     def _erased(self, start_ns: Integers, end_ns: Integers, flight_ns: Integers) -> NDArray[np.bool_] | None:
         """Law 10, as in the Channel; None if none is."""
@@ -371,3 +392,10 @@ class Lane(Channel):
             sheaf = Loose([datagram for datagram, _ in waiting])
             arrived_ns = np.array([at_ns for _, at_ns in waiting], dtype=np.int64)
             self._put(sheaf, np.arange(len(arrived_ns)), sheaf.sizes, arrived_ns)
+
+
+def _from_highest(terms: list[float]) -> list[float]:
+    """Terms of a polynomial for Horner's rule, without those at the top that are 0."""
+    while len(terms) > 1 and terms[-1] == 0.0:
+        terms = terms[:-1]
+    return terms[::-1]

@@ -1,8 +1,9 @@
-"""Overlays on streams: as if compiled into the timeline, never in the dark, and places once given are kept."""
+"""Overlays on streams: as if compiled into the timeline, never in the dark; places once given are kept."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -90,7 +91,7 @@ def test_what_comes_and_goes_under_load_never_meets_an_erased_slot_nor_overtakes
     pieces += saturate(live, changes[-1][0] * MS, 2 * S)
     timeline, faults = sky(way), list(standing.values())
     erased = [is_erased(timeline, faults, slot) for slot in range(2_700)]
-    for (_, one), (_, other) in zip(pieces, pieces[1:], strict=False):
+    for (_, one), (_, other) in pairwise(pieces):
         assert one.end_ns <= other.start_ns + 1 and one.due_ns <= other.due_ns
     for size, passage in pieces:
         capacity_bytes = live.capacity.position(passage.end_ns) - live.capacity.position(passage.start_ns)

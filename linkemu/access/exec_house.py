@@ -74,7 +74,8 @@ def build(order: Order) -> House:
     middle = namespace.this_network()
     with _telling("network"):
         _silence()
-    wanted = ("packet", "tun") if order.carrier == "auto" else (order.carrier,)  # the more exact one first
+    exact_first = ("packet", "tun") if packet.has_room() else ("tun", "packet")
+    wanted = exact_first if order.carrier == "auto" else (order.carrier,)
     for carrier in wanted:
         try:
             client = _end(order, carrier, middle, is_gateway=False)

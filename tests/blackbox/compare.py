@@ -1,6 +1,6 @@
 """What the second judge expects against what is seen; ``python tests/blackbox/compare.py [PASS]`` prints it.
 
-Round trips: the least of a burst of echoes, as the pinging program and both kernels can only add to it. Rates:
+Round trips: the least of a burst of echoes, as the pinging program and both kernels only add to it. Rates:
 IP packets through a link that is kept full. Edges: the last reply before darkness and the first one after it,
 of echoes each 2 ms. An echo is lost if its request leaves in darkness or its answer would come in it.
 """

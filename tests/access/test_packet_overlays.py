@@ -1,4 +1,4 @@
-"""Overlays on the packets of exec: single packets fare as in the channel, those of super-packets each alone."""
+"""Overlays on packets of exec: single ones fare as in the channel, those of super-packets each alone."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@
         ScenarioError               a key of a scenario file
         ElementsError               a line of a TLE, 3LE or OMM file
         UnitError                   a quantity without its unit, or with the wrong one
+        AbsentError                 something is named that isn't there
       FormatError                   bytes that another program gave us are not what they claim to be
         FrameError                  a transfer frame
         ContractError               a datagram between a node and the emulator
@@ -58,6 +59,10 @@ class ElementsError(InputError):
 
 class UnitError(InputError):
     """A quantity lacks its unit or has one of another dimension."""
+
+
+class AbsentError(InputError):
+    """Something is named that isn't there: a door, an override."""
 
 
 class FormatError(LinkemuError):

@@ -7,6 +7,7 @@ of its own, so that Ctrl-C reaches the command alone, which then asks for the re
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -21,17 +22,21 @@ from linkemu.errors import FormatError, InputError, ResourceError
 from linkemu.link.timeline import Sky
 from linkemu.runtime.leash import leash
 
+_MODULE = "linkemu.access.dataplane"
 _PATIENCE_S = 10.0
 
 
 class DataPlane:
     """A running proxy. Order of calls: ``start``, then ``wait``; ``stop`` ends it early, ``close`` always.
 
-    ``addresses`` are those of its doors, by name.
+    ``addresses`` are those of its doors, by name; ``control`` is our end of the channel to its desk.
     """
 
-    def __init__(self, process: subprocess.Popen[str], addresses: Mapping[str, Address]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[str], addresses: Mapping[str, Address], control: socket.socket
+    ) -> None:
         self.addresses = addresses
+        self.control = control
         self.pid = process.pid
         self._process = process
 
@@ -45,19 +50,24 @@ class DataPlane:
             room = Path(name)
             sky.save(room / "sky")
             replace(proxy, sky=room / "sky").save(room / "proxy.json")
-            process = subprocess.Popen(
-                [sys.executable, "-m", "linkemu.access.dataplane", str(room / "proxy.json")],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                preexec_fn=leash(),
-                process_group=0,
-            )
+            ours, theirs = socket.socketpair()
+            with theirs:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", _MODULE, str(room / "proxy.json"), str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    preexec_fn=leash(),
+                    process_group=0,
+                    pass_fds=(theirs.fileno(),),
+                )
             said = _document(process)
         if said is None:
+            ours.close()
             raise _refusal(process)
-        return cls(process, {name: (str(host), int(port)) for name, (host, port) in said["doors"].items()})
+        addresses = {name: (str(host), int(port)) for name, (host, port) in said["doors"].items()}
+        return cls(process, addresses, ours)
 
     @property
     def address(self) -> Address:
@@ -86,6 +96,7 @@ class DataPlane:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
+        self.control.close()
         for stream in (self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()

@@ -7,14 +7,16 @@ clients is its own affair; here each gets its turn, and what becomes due next is
 from __future__ import annotations
 
 import gc
+import select
 import time
 from dataclasses import dataclass
 
+from linkemu.access.desk import Desk
 from linkemu.access.gauge import DoorReport, Gauge, WayReport, warnings
+from linkemu.access.imposed import Standings
 from linkemu.access.pace import Pace
 from linkemu.access.played import Played, both
 from linkemu.access.reactor import Reactor
-from linkemu.access.serialiser import long_lights
 from linkemu.access.settings import Behaviour, Door, Proxy, spoken
 from linkemu.access.tcp import TcpDoor
 from linkemu.access.udp import UdpDoor
@@ -34,6 +36,13 @@ class Opened:
     gauges: tuple[Gauge, Gauge]
     door: TcpDoor | UdpDoor
 
+    def relight(self) -> None:
+        """Take note of light as overlays have made it."""
+        for gauge, direction in zip(self.gauges, both(self.told), strict=True):
+            gauge.relight(self.played.sides[direction].standing.lights)
+        if isinstance(self.door, TcpDoor):
+            self.door.relight(self.played.lights())
+
 
 class Plane:
     """Order of calls: construct (all addresses are bound), ``run``, ``reports``."""
@@ -41,14 +50,16 @@ class Plane:
     def __init__(self, proxy: Proxy) -> None:
         """InputError or FormatError if the sky can't be played, ResourceError if an address is taken."""
         self._proxy = proxy
-        self._sky = Sky.load(proxy.sky)
-        self._end_ns = max((each.end_ns for each in self._sky.timelines.values()), default=0)
+        self.sky = Sky.load(proxy.sky)
+        self.standings = Standings(self.sky)
+        self._end_ns = max((each.end_ns for each in self.sky.timelines.values()), default=0)
         self._reactor = Reactor()
         self._reactor.stop_at_signals()
         self._pace = Pace(round(proxy.start_s * 1e9))
         self._played: dict[int, Played] = {}
         self.doors: dict[str, Opened] = {}
         self._closed: list[DoorReport] = []
+        self._desk: Desk | None = None
         self._began_s, self._cpu_s = time.monotonic(), time.process_time()
         self._stolen_s = realtime.stolen_s()
         for door in proxy.doors:
@@ -65,15 +76,39 @@ class Plane:
             self._pace.monotonic_ns(self._pace.start_ns) - self._pace.start_ns if self._pace.begun else None
         )
 
+    def attend(self, desk: Desk) -> None:
+        """Serve a control desk between the rounds of the loop, until its other end is gone."""
+        self._desk = desk
+
+        def hear(_: int) -> None:
+            if not desk.serve():
+                self._reactor.remove(desk.fileno())
+                desk.close()
+                self._desk = None
+
+        self._reactor.add(desk.fileno(), hear, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
+
+    def now_ns(self) -> int:
+        """Scenario time."""
+        return self._pace.now_ns()
+
+    @property
+    def is_begun(self) -> bool:
+        """Time goes."""
+        return self._pace.begun
+
+    @property
+    def end_ns(self) -> int:
+        """When the last light of all links has arrived."""
+        return self._end_ns
+
     def open(self, told: Door) -> Opened:
         """Open one more door. InputError if its link can't be played, ResourceError for its address."""
         if told.name in self.doors:
             raise InputError(told.name, "there is a door of this name")
         played = self._link(told.link)
         there, back = (
-            Gauge(
-                each.value, long_lights(played.sides[each].timeline), played.sides[each].beats[told.protocol]
-            )
+            Gauge(each.value, played.sides[each].standing.lights, played.sides[each].beats[told.protocol])
             for each in both(told)
         )
         gauges = there, back
@@ -99,17 +134,18 @@ class Plane:
             self._reactor.close()
 
     def reports(self) -> list[DoorReport]:
-        """Of each door so far, those that were closed first."""
-        return [*self._closed, *map(self._report, self.doors.values())]
+        """Of each door so far, those that were closed at the end."""
+        return [*map(self._report, self.doors.values()), *self._closed]
 
     def _link(self, number: int) -> Played:
         played = self._played.get(number)
         if played is None:
             proxy = self._proxy
             played = self._played[number] = Played(
-                self._sky,
+                self.sky,
                 number,
                 self._pace,
+                self.standings,
                 queue_bytes=proxy.queue_bytes,
                 hold_s=proxy.hold_s,
                 where=str(proxy.sky),
@@ -129,6 +165,8 @@ class Plane:
         for way in ways:
             way.step()
         times += [way.next_ns() for way in ways]  # once all have stepped, as one wakes another
+        if self._desk is not None:
+            times.append(self._desk.step(now_ns))
         if now_ns >= self._end_ns:
             self._reactor.stop()
         self._collect(now_ns)

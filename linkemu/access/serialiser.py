@@ -223,16 +223,22 @@ def long_lights(*timelines: LinkTimeline) -> list[Span]:
     common: list[Span] | None = None
     for timeline in timelines:
         lights = lit_capacity(timeline).lights()
-        common = lights if common is None else _both(common, lights)
+        common = lights if common is None else shared(common, lights)
+    return lasting(common or [])
+
+
+def lasting(lights: list[Span]) -> list[Span]:
+    """The same, but that gaps shorter than an outage don't count as dark."""
     merged: list[Span] = []
-    for start, end in common or []:
+    for start, end in lights:
         if merged and start - merged[-1][1] < LONG_s * _NS:
             start = merged.pop()[0]
         merged.append((start, end))
     return merged
 
 
-def _both(one: list[Span], other: list[Span]) -> list[Span]:
+def shared(one: list[Span], other: list[Span]) -> list[Span]:
+    """Where both have light."""
     found: list[Span] = []
     i = j = 0
     while i < len(one) and j < len(other):

@@ -228,7 +228,8 @@ class TcpDoor:
         self._passed = 0
         self.relight(lights)
         self.is_enabled = True
-        self.doom_ns: int | None = None  # how long a connection may live
+        self.doom_ns: int | None = None  # how long a connection may live from now on
+        self._doomed_ns = 0  # since when that holds
         self.notice: Callable[[str, Connection], None] | None = None  # is told "opened", "reset", "closed"
         self._open: dict[Connection, None] = {}  # in the order of their coming
         self._were_reset: set[int] = set()
@@ -254,8 +255,16 @@ class TcpDoor:
     def enable(self, wanted: bool) -> None:
         """Open again, or refuse clients from now on and reset those that are there."""
         self.is_enabled = wanted
+        self._act(dark=self._is_dark)
         if not wanted:
             self.reset_all()
+
+    def doom(self, after_ns: int | None) -> None:
+        """Let connections live so long, from now on those that are there; None: for ever."""
+        if after_ns == self.doom_ns:
+            return
+        self.doom_ns = after_ns
+        self._doomed_ns = self.pace.now_ns()
 
     def reset_all(self) -> int:
         """Reset every connection at both ends, now; how many there were."""
@@ -420,7 +429,7 @@ class TcpDoor:
         if self.doom_ns is None:
             return None
         for connection in list(self._open):
-            until_ns = connection.opened_ns + self.doom_ns
+            until_ns = max(connection.opened_ns, self._doomed_ns) + self.doom_ns
             if until_ns > now_ns:
                 return until_ns
             self.count_reset(connection)

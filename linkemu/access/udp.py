@@ -104,7 +104,6 @@ class UdpDoor:
         self._earlier_drops = 0
         self.connections = self.refused = self.unsent = 0
         self.is_enabled = True
-        self.is_enabled = True
         reactor.add(self._ear.port.socket.fileno(), self._hear(self._ear), _HEARD)
 
     def step(self) -> int | None:

@@ -33,7 +33,7 @@ _MODULE = "linkemu.access.exec_house"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the command ended, and what the link did meanwhile (None if the house was killed)."""
+    """How the command ended, and what the link did meanwhile (None of a mere trial)."""
 
     code: int
     granted: Granted | None
@@ -44,13 +44,16 @@ def run(order: Order, sky: Sky) -> Outcome:
     """Run the order to its end. Ctrl-C goes to the command; whatever ends this process ends all others.
 
     Raises:
-        ResourceError: the machine can't do it, with what to change.
+        ResourceError: the machine can't do it, with what to change; or the link was killed.
     """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        return asyncio.run(_run(replace(order, buffer_bytes=_buffer_bytes(order, sky)), sky))
+        outcome = asyncio.run(_run(replace(order, buffer_bytes=_buffer_bytes(order, sky)), sky))
     finally:
         signal.signal(signal.SIGINT, before)
+    if outcome.report is None:
+        raise ResourceError("data plane of exec", f"it ended with exit code {outcome.code}, and all with it")
+    return outcome
 
 
 def attempt(order: Order) -> Granted:

@@ -62,7 +62,7 @@ while True:
 
 
 def test_a_narrow_hop_is_found_by_icmp(networks: None, capfd: pytest.CaptureFixture[str]) -> None:
-    """RFC 1191: what is too wide for a hop beyond the gateway is answered by its width, a round trip later."""
+    """RFC 1191: what is too wide for a hop beyond the gateway is answered by its width, by light."""
     if os.geteuid() != 0:
         pytest.skip("only root's commands may add a hop")
     answer = asked(

@@ -16,7 +16,7 @@ from bench.dataplane.programs import Relay, TrialError, Words, end, free_port, s
 
 Figures = dict[str, float]  # by name with unit
 
-OFFERED_KPPS = (30, 45, 60, 75, 90, 105, 120, 150, 180, 220, 260, 310, 370, 440, 530, 640)
+OFFERED_KPPS = (50, 75, 105, 150, 210, 300, 420, 600)
 _LOSSLESS = 0.999
 _HOPELESS = 0.75  # delivered of what was offered: faster makes no sense any more
 _SHORT = 0.9  # offered of what should have been: the source is at its end

@@ -75,10 +75,12 @@ class Words:
 
 
 @contextmanager
-def started(command: Sequence[str | Path], **more: Any) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    command: Sequence[str | Path], stdout: int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[bytes]]:
     """A program in a session of its own; it and all that is in that session are killed at the end."""
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen[bytes](command, start_new_session=True, **(quiet | more))
+    nothing = subprocess.DEVNULL
+    process = subprocess.Popen(command, start_new_session=True, stdin=nothing, stdout=stdout, stderr=nothing)
     try:
         yield process
     finally:

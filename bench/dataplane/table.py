@@ -108,12 +108,12 @@ def _failures(failed: dict[str, str]) -> Iterator[str]:
 
 
 def _verdicts(judged: Iterable[Line]) -> Iterator[str]:
-    yield f"\n{'required':52} {'bound':>11} {'aim':>8} {'median':>9}"
+    yield f"\n{'required':54} {'bound':>11} {'aim':>8} {'median':>9}"
     for line in judged:
         aim = "" if line.aim is None else f"{line.aim:g}"
         found = "" if line.found is None else f"{line.found:.3g}"
         bound = f"{'>=' if line.is_least else '<='} {line.required:g}"
-        yield f"  {line.text:50} {bound:>11} {aim:>8} {found:>9}  {_VERDICTS[line.met]}"
+        yield f"  {line.text:52} {bound:>11} {aim:>8} {found:>9}  {_VERDICTS[line.met]}"
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -17,14 +17,15 @@ PARTS = ("throughput", "rate", "delay", "exec", "udp")
 NEAR_S, FAR_S, EXEC_FAR_S = 0.005, 0.12, 0.06
 RATES_BPS = (10**7, 10**8, 10**9, 5 * 10**9, 10**10)
 EXEC_RATES_BPS = (10**8, 10**9)
-BULKS_BPS = (10**9, 5 * 10**9)
+BULKS_BPS = (10**9, 5 * 10**9)  # what a stream beside the messages is held to
+FULL_BPS = 10**12  # not held: as fast as it goes
 SIZES = (1200, 64)
 _SEGMENTS = 40  # as many as a client of QUIC hands over at once
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """When a sink looks: ``seconds`` long, after warming up so long. At 60 ms slow start needs 14 round trips."""
+    """When a sink looks: ``seconds`` long, after warming up: at 60 ms slow start needs 14 round trips."""
 
     seconds: float
     warm_s: float = 1.0
@@ -84,13 +85,13 @@ def _rate(peers: Peers) -> Iterator[Trial]:
 
 def _delay(peers: Peers) -> Iterator[Trial]:
     def trial(delay_s: float, bulk_bps: int | None, who: str, relay: relays.Contestant) -> Trial:
-        load = "idle" if bulk_bps is None else f"{named(bulk_bps)} beside it"
+        load = "idle" if bulk_bps is None else "full load" if bulk_bps == FULL_BPS else named(bulk_bps)
         task = f"{delay_s * 1e3:.0f} ms, {load}"
         return Trial("delay", task, who, lambda at: measure.delay(relay, delay_s, bulk_bps, at.seconds))
 
     yield trial(0.0, None, "direct", relays.direct)
-    cases = [(NEAR_S, None), (FAR_S, None), *((NEAR_S, bulk_bps) for bulk_bps in BULKS_BPS)]
-    for delay_s, bulk_bps in cases:
+    beside = [(NEAR_S, bulk_bps) for bulk_bps in (*BULKS_BPS, FULL_BPS)]
+    for delay_s, bulk_bps in [(NEAR_S, None), (FAR_S, None), *beside, (FAR_S, FULL_BPS)]:
         yield trial(delay_s, bulk_bps, "proxy", relays.ours(delay_s))
         if peers.toxiproxy:
             yield trial(delay_s, bulk_bps, "toxiproxy", relays.toxiproxy(peers.toxiproxy, delay_s=delay_s))

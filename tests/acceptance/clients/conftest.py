@@ -15,7 +15,7 @@ from tests.acceptance.clients.plans import Plan
 from tests.acceptance.clients.voyages import Voyage
 from tests.access.exec_world import refusal
 
-AT_ONCE = 6
+AT_ONCE = 8
 
 
 @pytest.fixture(scope="session")

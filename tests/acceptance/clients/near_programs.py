@@ -44,8 +44,8 @@ def tuspy(host: str, port: int, file: Path) -> None:
     from tusclient.client import TusClient
 
     client = TusClient(f"http://{host}:{port}/files/")
-    uploader = client.uploader(str(file), chunk_size=1 << 20, retries=5, retry_delay=1)
-    uploader.upload()
+    told = {"filename": file.name, "filetype": "application/octet-stream"}
+    client.uploader(str(file), chunk_size=1 << 20, retries=5, retry_delay=1, metadata=told).upload()
 
 
 def quic(host: str, port: int, file: Path, idle_s: float = 60.0) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from linkemu.machine import Direction
 from tests.acceptance.clients.broken_sky import longest_light_bytes
-from tests.acceptance.clients.evidence import endured
+from tests.acceptance.clients.evidence import endured, rows
 from tests.acceptance.clients.plans import Plan
 from tests.acceptance.clients.voyages import Voyage
 from tests.acceptance.clients.zoo import MEGA, ZOO
@@ -74,7 +74,9 @@ def test_iperf3_over_tcp(plan: Plan, voyage: Voyage) -> None:
     assert voyage.code == 0, voyage.errors
     result = measured(voyage)
     received = result["end"]["sum_received"]["bytes"]
-    assert longest_light_bytes(plan.sky, Direction.UP) < received < carried(plan, voyage)
+    assert (
+        longest_light_bytes(plan.sky, Direction.UP) < received < rows(plan, voyage)["up"]["delivered_bytes"]
+    )
     assert stood_still(result)
 
 
@@ -84,20 +86,11 @@ def test_iperf3_over_udp(plan: Plan, voyage: Voyage) -> None:
     assert voyage.code == 0, voyage.errors
     result = measured(voyage)
     lost = result["end"]["sum"]["lost_packets"]
-    if plan.door == "proxy":
-        dropped = voyage.report["ways"][0]["dropped"]
-    else:
-        dropped = voyage.report["directions"][0]["queue_dropped_packets"]
+    up = rows(plan, voyage)["up"]
+    dropped = up["dropped"] if plan.door == "proxy" else up["queue_dropped_packets"]
     assert 0 < lost < result["end"]["sum"]["packets"]
     assert lost <= dropped <= lost + CONTROL_PACKETS
     assert stood_still(result)
-
-
-def carried(plan: Plan, voyage: Voyage) -> int:
-    """Bytes that went up, by the door's report."""
-    if plan.door == "proxy":
-        return int(voyage.report["ways"][0]["delivered_bytes"])
-    return int(voyage.report["directions"][0]["delivered_bytes"])
 
 
 def measured(voyage: Voyage) -> dict[str, Any]:

@@ -7,6 +7,7 @@ new tus.Upload(fs.createReadStream(file), {
   endpoint: `http://${host}:${port}/files/`,
   uploadSize: fs.statSync(file).size,
   chunkSize: 1 << 20,
+  metadata: { filename: "file", filetype: "application/octet-stream" },
   retryDelays: [0, 500, 1000, 2000, 4000],
   onError: (error) => {
     console.error(String(error));

@@ -123,7 +123,7 @@ def _far(what: str) -> Callable[[Place], Words]:
     return lambda place: (sys.executable, HERE / "far_programs.py", what, *place.far, place.there)
 
 
-def _near(what: str, *more: object) -> Callable[[Place], Words]:
+def near(what: str, *more: object) -> Callable[[Place], Words]:
     return lambda place: (sys.executable, HERE / "near_programs.py", what, *place.near, place.file, *more)
 
 
@@ -135,15 +135,19 @@ def _give(place: Place) -> None:
 # --- curl, wget ---------------------------------------------------------------------------------------------
 
 
-def curl_put(place: Place) -> Words:
-    return ("curl", "-sS", "--fail", "-T", place.file, place.url)
+def curl_put(place: Place, *more: object) -> Words:
+    return ("curl", "-sS", "--fail", *more, "-T", place.file, place.url)
 
 
-def curl_resume(place: Place) -> Words:
-    """Given 3 s, enough for the file but not for an outage too; called again, it goes on by Range."""
-    return again(
-        ("curl", "-sS", "-m", 3, "-C", "-", "-w", "%{http_code} ", "-o", place.here / "file", place.url)
-    )
+def curl_resume(place: Place, *more: object) -> Words:
+    """Called until it has the file; from the second time on it asks for the rest by Range."""
+    call = ("curl", "-sS", *more, "-C", "-", "-w", "%{http_code} ", "-o", place.here / "file", place.url)
+    return again(call)
+
+
+def curl_in_3_s(place: Place) -> Words:
+    """Each call gives up after 3 s: enough for the file, but not for an outage too."""
+    return curl_resume(place, "-m", 3)
 
 
 def wget_resume(place: Place) -> Words:
@@ -166,9 +170,9 @@ def rsync_config(place: Place) -> None:
     (place.there / "rsyncd.conf").write_text(f"log file = /dev/null\n{user}{module}")
 
 
-def rsync_put(place: Place) -> Words:
+def rsync_put(place: Place, *more: object) -> Words:
     host, port = place.near
-    return ("rsync", "--partial", place.file, f"rsync://{host}:{port}/orbit/file")
+    return ("rsync", "--partial", *more, place.file, f"rsync://{host}:{port}/orbit/file")
 
 
 def sshd(place: Place) -> Words:
@@ -193,7 +197,7 @@ def sshd_config(place: Place) -> None:
 
 
 def sftp_put(place: Place, verb: str = "put") -> Words:
-    batch = place.here / "batch"
+    batch = place.here / verb
     batch.write_text(f"{verb} {place.file} {place.there / 'file'}\n")
     known = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-F", "/dev/null")
     login = ("-P", place.near[1], "-i", place.here / "user_key", f"{getpass.getuser()}@{place.near[0]}")
@@ -241,13 +245,13 @@ def quic_certificate(place: Place) -> None:
     certificates.write(place.there)
 
 
-def dig(place: Place) -> Words:
+def dig(place: Place, *more: object) -> Words:
     """A name for each chunk of the file, one after the other: each takes a round trip of light."""
     names = place.here / "names"
     chunks = -(-place.file.stat().st_size // DNS_CHUNK)
     names.write_text("".join(f"{number}.file.orbit TXT\n" for number in range(chunks)))
     host, port = place.near
-    return ("dig", f"@{host}", "-p", port, "+short", "+timeout=5", "+tries=2", "-f", names)
+    return ("dig", f"@{host}", "-p", port, "+short", "+timeout=5", "+tries=2", *more, "-f", names)
 
 
 def dug(place: Place) -> bytes:
@@ -260,21 +264,21 @@ DIG_CHUNKS = round(broken_sky.NEED_S / (2 * broken_sky.DELAY_S))
 
 ZOO = (
     Client("curl-put", curl_put, _far("http"), needs=("curl",)),
-    Client("curl-resumed", curl_resume, _far("http"), downloaded, _give, "down", needs=("curl",)),
+    Client("curl-resumed", curl_in_3_s, _far("http"), downloaded, _give, "down", needs=("curl",)),
     Client("wget-c", wget_resume, _far("http"), downloaded, _give, "down", needs=("wget",)),
     Client("rsync", rsync_put, rsync_server, prepare=rsync_config, by="serve", needs=("rsync",)),
     Client("sftp", sftp_put, sshd, prepare=sshd_config, needs=("sshd", "sftp", "ssh-keygen")),
-    Client("tuspy", _near("tuspy"), _far("tus"), tus_file),
+    Client("tuspy", near("tuspy"), _far("tus"), tus_file),
     Client(
         *("tus-js-client", tus_js, _far("tus"), tus_file),
         needs=("node", "tus-js-client"),
         environment=(("NODE_PATH", str(modules())),),
     ),
-    Client("boto3", _near("boto3"), _far("s3"), s3_object, rate_bps=96 * MEGA),
-    Client("aiohttp", _near("aiohttp"), _far("http")),
+    Client("boto3", near("boto3"), _far("s3"), s3_object, rate_bps=96 * MEGA),
+    Client("aiohttp", near("aiohttp"), _far("http")),
     Client("iperf3-tcp", iperf3, iperf3_server, by="serve", needs=("iperf3",)),
     Client(
-        *("aioquic", _near("quic"), _far("quic")),
+        *("aioquic", near("quic"), _far("quic")),
         prepare=quic_certificate,
         doors=("udp",),
         by="serve",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linkemu.cli import control as controls
 from linkemu.cli import output, readers
 from linkemu.cli.door import INTERRUPTED
 from linkemu.errors import InputError
@@ -16,6 +18,7 @@ from linkemu.errors import InputError
 if TYPE_CHECKING:
     from linkemu.access.gauge import DoorReport, WayReport
     from linkemu.access.settings import Door, Proxy
+    from linkemu.control.server import Control
     from linkemu.link.timeline import Sky
     from linkemu.scenario import Scenario
 
@@ -63,6 +66,9 @@ def proxy(
         ),
     ] = "listen",
     sky: Annotated[Path | None, typer.Option(help="Play this compiled sky (linkemu forecast --out).")] = None,
+    control: controls.Address = None,
+    control_file: controls.File = None,
+    toxiproxy: controls.Toxiproxy = None,
     json: output.Json = False,
 ) -> None:
     """Put any TCP or UDP client on a link: rate, light time and outages of a real pass.
@@ -72,7 +78,7 @@ def proxy(
     \b
     Examples:
       linkemu proxy configs/demo.toml --listen 127.0.0.1:8022 --to 127.0.0.1:22
-      linkemu proxy configs/doors.toml --json
+      linkemu proxy configs/doors.toml --control 127.0.0.1:8480 --control-file control.json
       linkemu proxy configs/demo.toml --listen 127.0.0.1:5300 --to 127.0.0.1:53 --udp --anchor first-byte
       linkemu proxy --sky demo.sky --listen "[::1]:8080" --to 127.0.0.1:80 --outage reset:30s --json
     """
@@ -93,7 +99,8 @@ def proxy(
         10.0 if read is None else read.queue.hold_s,
     )
     _check_start(told.start_s, played)
-    _run(told, played, json, is_own=not to)
+    with controls.bound(control, control_file, toxiproxy) or nullcontext() as served:
+        _run(told, played, json, served, is_own=not to)
 
 
 def _given_door(listen: str, to: str, udp: bool, outage: str, uplink: str) -> Door:
@@ -152,7 +159,7 @@ def _sky(scenario: Path | None, path: Path | None) -> tuple[Scenario | None, Sky
     return read, compiled.sky
 
 
-def _run(told: Proxy, sky: Sky, json: bool, *, is_own: bool) -> None:
+def _run(told: Proxy, sky: Sky, json: bool, control: Control | None, *, is_own: bool) -> None:
     """Until the end or a signal; then the report, a list of them for a scenario's doors."""
     from linkemu.access.launch import DataPlane
     from linkemu.access.settings import spoken
@@ -165,6 +172,8 @@ def _run(told: Proxy, sky: Sky, json: bool, *, is_own: bool) -> None:
             name = sky.links[door.link]
             at = f"{door.protocol} {spoken(plane.addresses[door.name])}, to {spoken(door.to)}"
             typer.echo(f"listening on {at} over {name.station}:{name.satellite}", err=True)
+        if control is not None:
+            control.start(plane.control, sky)
         try:
             reports = plane.wait()
         except KeyboardInterrupt:
@@ -175,7 +184,8 @@ def _run(told: Proxy, sky: Sky, json: bool, *, is_own: bool) -> None:
     finally:
         plane.close()
     if json:
-        output.document([asdict(report) for report in reports] if is_own else asdict(reports[0]))
+        shown = [asdict(report) for report in reports]
+        output.document(shown if is_own or len(shown) > 1 else shown[0])
     for report in () if json else reports:
         _show(report)
     for report in reports:

@@ -57,8 +57,9 @@ class Control:
     def start(self, desk: socket.socket, sky: Sky) -> None:
         """Serve the data plane at the other end of ``desk``; returns once requests are answered."""
         links = {f"{link.station}:{link.satellite}": number for number, link in enumerate(sky.links)}
+        own = desk.dup()  # whoever gave it may close it at any time
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(desk, links)), name="control", daemon=True
+            target=lambda: asyncio.run(self._serve(own, links)), name="control", daemon=True
         )
         self._thread.start()
         if not self._ready.wait(_START_S):

@@ -17,7 +17,7 @@ help:
 	@echo "make check      formatting, lint and types"
 	@echo "make bench      benchmarks, as tables on the terminal"
 	@echo "make soak       kill each process KILLS=$(KILLS) times in mid-transfer"
-	@echo "make test-deps  what some tests use besides Python: mosquitto, curl, iproute2"
+	@echo "make test-deps  what some tests use besides Python: a broker, real clients and their servers"
 	@echo "make clean      remove .venv, caches and runs"
 
 demo: $(VENV)/installed

@@ -6,6 +6,7 @@
         ElementsError               a line of a TLE, 3LE or OMM file
         UnitError                   a quantity without its unit, or with the wrong one
         RecordError                 a file of a recorded run
+        AbsentError                 something is named that isn't there
       FormatError                   bytes that another program gave us are not what they claim to be
         FrameError                  a transfer frame
         ContractError               a datagram between a node and the emulator
@@ -68,6 +69,10 @@ class RecordError(InputError):
         super().__init__(file if line is None else f"{file}:{line}", problem)
         self.file = file
         self.line = line
+
+
+class AbsentError(InputError):
+    """Something is named that isn't there: a door, an override."""
 
 
 class FormatError(LinkemuError):

@@ -11,7 +11,6 @@ from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 _PER_COUNTER = 4  # Philox 4x64 yields four words for each step of its counter
 
@@ -33,5 +32,7 @@ class Stream:
 
     def normal(self, start: int, n: int) -> NDArray[np.float64]:
         """Numbers ``start`` to ``start + n`` as standard normal deviates, shape (n,)."""
+        from scipy.special import ndtri  # here, as what only plays a sky needs no scipy
+
         deviates: NDArray[np.float64] = ndtri(self.uniform(start, n))
         return deviates

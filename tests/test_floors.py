@@ -14,8 +14,8 @@ FLOORS = {
     0: {"errors", "units", "rng", "trace", "machine", "disk", "sensor", "journal"},
     1: {"orbit", "weather", "optics", "link", "transfer", "telemetry", "contract", "scenario", "plan"},
     2: {"forecast", "record"},
-    3: {"runtime", "access", "study"},
-    4: {"ground_station", "satellite_node", "campaign"},
+    3: {"runtime", "access", "study", "client"},
+    4: {"ground_station", "satellite_node", "campaign", "control"},
     5: {"cli"},
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from linkemu.access.settings import Address, Proxy
+from linkemu.access.settings import Address, Door, Proxy
 from linkemu.link.timeline import Sky, constant
 from linkemu.machine import Direction
 
@@ -75,7 +75,7 @@ def ours(
         room = Path(name)
         Sky.of(*[constant("g", "s", way, rate_bps, delay_s, 600.0) for way in Direction]).save(room / "sky")
         queue = 64 << 20 if udp else None
-        Proxy(room / "sky", 0, ("127.0.0.1", 0), to, "udp" if udp else "tcp", queue_bytes=queue).save(
+        Proxy(room / "sky", (Door(("127.0.0.1", 0), to, "udp" if udp else "tcp"),), queue_bytes=queue).save(
             room / "proxy"
         )
         process = subprocess.Popen(
@@ -84,7 +84,7 @@ def ours(
             text=True,
         )
         assert process.stdout is not None
-        host, port = json.loads(process.stdout.readline())["listening"]
+        host, port = json.loads(process.stdout.readline())["doors"]["door"]
         try:
             yield Relay((host, port), process.pid)
         finally:

@@ -26,6 +26,8 @@ Verdict = Literal["good", "poor", "absent"]
 _WANTED_BUFFER = 128 << 20  # runtime.udp asks for as much
 _LEAST_FILES = 4096
 _LATE_BOUND_S = 1e-3
+_WANTED_BPS = 10e9
+_PROXY_SHARE, _EXEC_SHARE = 0.5, 0.3  # of loopback's rate; docs/proxy.md and docs/exec.md, Measured
 _GOOD_CLOCKS = {"tsc", "arch_sys_counter", "kvm-clock", "hyperv_clocksource_tsc_page"}
 _CLOCK = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 
@@ -108,9 +110,20 @@ def _tun() -> Finding:
     try:
         os.close(os.open(tun.PATH, os.O_RDWR | os.O_CLOEXEC))
     except OSError as error:
-        found = f"{tun.PATH}: {error.strerror}; exec uses packet sockets instead"
+        found = f"{tun.PATH}: {error.strerror}; exec has packet sockets alone"
         return Finding("TUN device", "poor", found, tun.remedy())
     return Finding("TUN device", "good", f"{tun.PATH} can be opened")
+
+
+def _packet_buffers() -> Finding:
+    from linkemu.access import packet
+
+    wanted = f"{packet.ENOUGH_BYTES >> 20} MiB"
+    if packet.has_room():
+        return Finding("packet buffers", "good", f"at least {wanted}: exec prefers packet sockets")
+    found = f"less than {wanted}: exec prefers a TUN, which has no stamps; without one, bursts are dropped"
+    fix = f"as root, sysctl -w net.core.rmem_max={packet.ENOUGH_BYTES // 2}"  # the kernel doubles it
+    return Finding("packet buffers", "poor", found, fix)
 
 
 def _udp_buffers() -> Finding:
@@ -177,6 +190,20 @@ def _loopback_tcp() -> Finding:
     return _measured("loopback TCP", lambda: f"{trials.tcp_rate_bps() / 1e9:.1f} Gbit/s, one connection")
 
 
+def _headroom() -> Finding:
+    """What a saturated link may ask for, by what the doors have carried beside the same trial elsewhere."""
+    try:
+        direct_bps = trials.tcp_rate_bps()
+    except OSError as error:
+        return Finding("headroom", "poor", error.strerror or str(error), "bring the loopback up")
+    proxy_bps, exec_bps = direct_bps * _PROXY_SHARE, direct_bps * _EXEC_SHARE
+    found = f"about {proxy_bps / 1e9:.0f} Gbit/s through proxy, {exec_bps / 1e9:.0f} through exec, estimated"
+    if min(proxy_bps, exec_bps) >= _WANTED_BPS:
+        return Finding("headroom", "good", found)
+    fix = "for 10 Gbit/s in real time: more processors, or nothing beside; run --rate plays any link"
+    return Finding("headroom", "poor", found, fix)
+
+
 def _loopback_udp() -> Finding:
     def said() -> str:
         pps = trials.udp_rate_pps()
@@ -209,6 +236,7 @@ _LOOKS: tuple[Callable[[], Finding], ...] = (
     _system,
     _networks,
     _tun,
+    _packet_buffers,
     _ipv6,
     _splice,
     _udp_buffers,
@@ -219,4 +247,5 @@ _LOOKS: tuple[Callable[[], Finding], ...] = (
     _mosquitto,
     _loopback_tcp,
     _loopback_udp,
+    _headroom,
 )

@@ -74,14 +74,15 @@ def build(order: Order) -> House:
     middle = namespace.this_network()
     with _telling("network"):
         _silence()
-    wanted = ("tun", "packet") if order.carrier == "auto" else (order.carrier,)
+    exact_first = ("packet", "tun") if packet.has_room() else ("tun", "packet")
+    wanted = exact_first if order.carrier == "auto" else (order.carrier,)
     for carrier in wanted:
         try:
             client = _end(order, carrier, middle, is_gateway=False)
             gateway = _end(order, carrier, middle, is_gateway=True)
             return House(client, gateway, Granted(carrier, rootless))
-        except ResourceError as error:
-            if error.resource != tun.PATH or carrier == wanted[-1]:
+        except ResourceError:
+            if carrier == wanted[-1]:
                 raise
         finally:
             namespace.enter_network(middle)

@@ -28,13 +28,19 @@ _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
 class Init:
-    """The house's hold on it: ``pidfd`` becomes readable when all has ended; ``release`` lets it begin."""
+    """The house's hold on it: ``started`` becomes readable when the client's command could start, ``release``
+    lets it, and ``pidfd`` becomes readable when all has ended."""
 
     def __init__(self, pid: int, started: int, hold: int) -> None:
         self.pid = pid
         self.pidfd = os.pidfd_open(pid)
-        self.started = started  # readable when the client's command is about to start
+        self.started = started
         self._hold = hold  # kept open: its end tells that the house is gone
+
+    def release(self) -> None:
+        """Let the client's command start."""
+        with contextlib.suppress(BrokenPipeError):  # it has ended meanwhile, which pidfd tells
+            os.write(self._hold, b"1")
 
     def exit_code(self) -> int:
         """Wait for the end; the code of the client's command, or 128 and the signal that killed it."""
@@ -84,6 +90,8 @@ def _live(order: Order, client: int, gateway: int, alive: int, begins: int) -> i
         _await_listener(server, taken)
     namespace.enter_network(client)
     os.write(begins, b"1")
+    if not os.read(alive, 1):
+        os._exit(1)
     command = _spawn(order.command, _as_command)
     code = _reap(command)
     _end_the_rest()

@@ -7,13 +7,17 @@ and each of its packets is charged its header and is lost alone. Pure: integer n
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_right, insort_right
 from collections import deque
 from dataclasses import dataclass
+from operator import attrgetter
 
 from linkemu.access.exec_segments import Frame, frame_of
+from linkemu.access.exec_spoil import spoiled
 from linkemu.link.capacity import BYTE
 from linkemu.link.channel import Channel
+from linkemu.link.lots import Affliction, Harm, harm_at
+from linkemu.link.overlay import Overlay
 from linkemu.link.timeline import LinkTimeline
 from linkemu.machine import Direction
 
@@ -33,6 +37,9 @@ class Tally:
     erased_bytes: int = 0
     delivered: int = 0
     delivered_bytes: int = 0
+    corrupted: int = 0  # of those delivered, by faults
+    reordered: int = 0  # kept back
+    duplicated: int = 0  # delivered once more
     strange: int = 0  # frames that are not IP
 
 
@@ -56,6 +63,7 @@ class Flight:
     start_ns: int
     end_ns: int
     due_ns: int
+    harm: Harm | None = None  # of a burst of one packet, by an overlay
 
 
 class Beam:
@@ -77,8 +85,9 @@ class Beam:
         self._last_due_ns = 0
         self._run_start: list[int] = timeline.erased_slot.tolist()
         self._run_end: list[int] = (timeline.erased_slot + timeline.erased_count).tolist()
-        self._longest_ns = self._delay.longest()
+        self._longest_ns = self.channel.longest_delay_ns()
         self._clear_ns = (0, 0)  # leaving within it, nothing is erased
+        self._afflictions: tuple[Affliction, ...] = ()
 
     def offer(self, data: bytes, link_bytes: int, now_ns: int) -> None:
         """Queue a frame that came at ``now_ns``, or as many of its packets as the queue still takes."""
@@ -112,6 +121,8 @@ class Beam:
         while self._flight and self._flight[0].due_ns <= now_ns and len(arrived) != limit:
             flight = self._flight.popleft()
             frames = [flight.burst.frame.cut(first, stop) for first, stop in self._survivors(flight)]
+            if frames and flight.harm is not None:
+                frames = self._harmed(frames, flight)
             if frames:
                 arrived.append((flight, frames))
         return arrived
@@ -119,9 +130,13 @@ class Beam:
     def next_ns(self) -> int | None:
         """When ``due`` has something to do next; None while empty."""
         if self._flight:
-            return self._flight[0].due_ns
-        if not self._queue:
-            return None
+            first_ns = self._flight[0].due_ns
+            if first_ns <= self._last_due_ns or not self._queue:
+                return first_ns
+            return min(first_ns, self._next_of_queue())  # only what a fault keeps back is in flight
+        return self._next_of_queue() if self._queue else None
+
+    def _next_of_queue(self) -> int:
         head = self._schedule()
         expiry_ns = self._queue[0].arrived_ns + self._hold_ns
         return expiry_ns if head is None or head.start_ns > expiry_ns else head.due_ns
@@ -129,6 +144,40 @@ class Beam:
     @property
     def queued_bytes(self) -> int:
         return self._queued_bytes
+
+    def boundary_ns(self, now_ns: int, *, erases: bool = False) -> int:
+        """The first slot's edge at which a change can take effect, erasure too: its slot hasn't begun."""
+        return (now_ns // self._slot_ns + 1) * self._slot_ns
+
+    def impose(self, overlay: Overlay, now_ns: int) -> Overlay:
+        """Put a fault on; returns it as it takes effect: whole slots, none begun. Ask ``next_ns`` anew."""
+        self._settle(now_ns)
+        effective = self.channel.overlaid.impose(overlay, self.boundary_ns(now_ns), self._since_ns(now_ns))
+        self._renew(now_ns)
+        return effective
+
+    def lift(self, name: str | None, now_ns: int, at_ns: int = 0) -> list[Overlay]:
+        """End the overlays of this name (None: all) at the next slot, or at ``at_ns``, a later one's edge."""
+        self._settle(now_ns)
+        ended = self.channel.overlaid.lift(name, max(self.boundary_ns(now_ns), at_ns))
+        self._renew(now_ns)
+        return ended
+
+    def _renew(self, now_ns: int) -> None:
+        """Play on by the overlays as they now are; what has left keeps its times."""
+        self.channel.renew(now_ns)
+        self._capacity = self.channel.capacity
+        self._delay = self.channel.delay
+        self._longest_ns = self.channel.longest_delay_ns()
+        self._afflictions = self.channel.overlaid.afflictions
+        self._clear_ns = (0, 0)
+        self._head = None
+
+    def _since_ns(self, now_ns: int) -> int:
+        """Nothing that is still inside began to leave earlier."""
+        head = self._schedule() if self._queue else None
+        leaving_ns = now_ns if head is None else min(head.start_ns, now_ns)
+        return min((each.start_ns for each in self._flight), default=leaving_ns)
 
     def _settle(self, now_ns: int) -> None:
         """Move what has left by ``now_ns`` into flight, and drop what has waited too long."""
@@ -140,12 +189,18 @@ class Beam:
                 if expiry_ns > now_ns:
                     return
                 self.tally.expired += burst.stop - burst.first
+                self._sent = max(self._sent, self._capacity.position(expiry_ns))  # it stood in the way
             else:
                 if head.end_ns > now_ns:
                     return
                 self._sent = head.position + burst.wire_bytes * BYTE
                 self._last_due_ns = head.due_ns
-                self._flight.append(head)
+                if self._afflictions:
+                    self._afflict(head)
+                if self._flight and self._flight[-1].due_ns > head.due_ns:
+                    insort_right(self._flight, head, key=attrgetter("due_ns"))
+                else:
+                    self._flight.append(head)
             self._queue.popleft()
             self._queued_bytes -= burst.wire_bytes
             self._head = None
@@ -164,12 +219,34 @@ class Beam:
                 self._halve()
                 continue
             start_ns, end_ns = self._capacity.start(position), self._capacity.reach(position + size)
-            if several and end_ns - start_ns > BURST_NS:
+            if several and (end_ns - start_ns > BURST_NS or self._picks(start_ns, end_ns)):
                 self._halve()
                 continue
             due_ns = max(end_ns + self._delay(end_ns), self._last_due_ns)
             self._head = Flight(burst, position, start_ns, end_ns, due_ns)
         return self._head
+
+    def _picks(self, start_ns: int, end_ns: int) -> bool:
+        """Whether an overlay looks at each packet of what leaves within these times."""
+        return any(
+            each.overlay.start_ns < end_ns and (each.overlay.end_ns is None or start_ns < each.overlay.end_ns)
+            for each in self._afflictions
+        )
+
+    def _afflict(self, flight: Flight) -> None:
+        flight.harm = harm_at(self._afflictions, flight.start_ns)
+        if flight.harm is not None:
+            flight.due_ns += flight.harm.late_ns
+
+    def _harmed(self, frames: list[bytes], flight: Flight) -> list[bytes]:
+        """What arrives of a burst of one packet that wasn't erased."""
+        harm = flight.harm or Harm()
+        if harm.flip is not None:
+            frames = [spoiled(frame, flight.burst.frame.link_bytes, harm.flip) for frame in frames]
+        self.tally.corrupted += harm.flip is not None
+        self.tally.reordered += harm.late_ns > 0
+        self.tally.duplicated += harm.twice
+        return frames * 2 if harm.twice else frames
 
     def _halve(self) -> None:
         whole = self._queue.popleft()
@@ -181,6 +258,9 @@ class Beam:
     def _survivors(self, flight: Flight) -> list[tuple[int, int]]:
         """The runs (first, stop) of packets of a burst that no erased slot has touched."""
         burst = flight.burst
+        if flight.harm is not None and flight.harm.erased:
+            self._count(burst.stop - burst.first, burst.wire_bytes, got_through=False)
+            return []
         if not self._is_erased(flight.start_ns, flight.end_ns):
             self._count(burst.stop - burst.first, burst.wire_bytes, got_through=True)
             return [(burst.first, burst.stop)]
@@ -211,6 +291,8 @@ class Beam:
 
     def _clearance(self, slot: int) -> tuple[int, int]:
         """Times of leaving around ``slot`` for which nothing needs to be looked up: far from erased runs."""
+        if self.channel.overlaid.veils:
+            return 0, 0
         later = bisect_right(self._run_start, slot)
         start_ns = self._run_end[later - 1] * self._slot_ns if later else 0
         end_ns = self._run_start[later] * self._slot_ns if later < len(self._run_start) else _NEVER_NS

@@ -10,13 +10,15 @@ import errno
 import os
 import select
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from linkemu.access.exec_init import Init
 from linkemu.access.exec_laser import Beam
 from linkemu.access.exec_order import Order
-from linkemu.access.exec_report import Witness
+from linkemu.access.exec_report import Witness, blame
+from linkemu.link.fidelity import Histogram
 from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
 from linkemu.runtime import realtime
@@ -40,9 +42,11 @@ class _Pace:
     def __init__(self, start_ns: int) -> None:
         self._start_ns = start_ns
         self._zero_ns: int | None = None
+        self.began_unix_s: float | None = None  # by the wall clock, for whoever compares with a program's log
 
     def begin(self) -> None:
         self._zero_ns = time.monotonic_ns() - self._start_ns
+        self.began_unix_s = time.time()
 
     def now_ns(self) -> int:
         return self._start_ns if self._zero_ns is None else time.monotonic_ns() - self._zero_ns
@@ -61,6 +65,7 @@ class _Rest:
         self._lead_ns = 100_000
         self._began_ns = now_ns
         self._awake_ns = 0
+        self.lateness = Histogram()  # of sleep's end
 
     def sleep_ns(self, next_ns: int, now_ns: int) -> int:
         """Nanoseconds to sleep, 0 to look again at once."""
@@ -68,11 +73,22 @@ class _Rest:
         return max(0, next_ns - now_ns - (self._lead_ns if has_leave else 0))
 
     def slept(self, late_ns: int) -> None:
+        self.lateness.add(max(0, late_ns))
         step_ns = _STEP_NS if late_ns <= self._lead_ns else -19 * _STEP_NS
         self._lead_ns = min(max(0, self._lead_ns - step_ns), _MOST_LEAD_NS)
 
     def stayed_awake(self, for_ns: int) -> None:
         self._awake_ns += for_ns
+
+
+class Desk(Protocol):
+    """Whoever may change the link while it plays: served between packets, when ``descriptor`` is readable."""
+
+    descriptor: int
+
+    def serve(self, beams: Mapping[Direction, Beam], now_ns: int) -> bool:
+        """Read what was asked and answer, without waiting; False once nobody will ask again."""
+        ...
 
 
 class _Way:
@@ -86,8 +102,8 @@ class _Way:
         self.next_ns: int | None = None
 
 
-def play(order: Order, house: House, sky: int, init: Init) -> dict[str, Any]:
-    """Play the link until the commands have ended; the fidelity report.
+def play(order: Order, house: House, sky: int, init: Init, desk: Desk | None = None) -> dict[str, Any]:
+    """Play the link until the commands have ended, as ``desk`` changes it meanwhile; the fidelity report.
 
     Raises:
         TimelineError: the sky can't be read.
@@ -105,9 +121,12 @@ def play(order: Order, house: House, sky: int, init: Init) -> dict[str, Any]:
     )
     scheduling = realtime.tune(precedence=True)
     pace = _Pace(order.start_ns)
-    began_s = time.process_time()
-    _loop(ways, pace, init)
-    cpu_s = time.process_time() - began_s
+    rest = _Rest(pace.now_ns())
+    cpu_s, wall_s, stolen_s = time.process_time(), time.monotonic(), realtime.stolen_s() or 0.0
+    _loop(ways, pace, rest, init, desk)
+    cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - wall_s
+    stolen_s = (realtime.stolen_s() or 0.0) - stolen_s
+    cause = blame(cpu_s / wall_s, stolen_s)
     name = compiled.links[order.link]
     return {
         "station": name.station,
@@ -117,29 +136,48 @@ def play(order: Order, house: House, sky: int, init: Init) -> dict[str, Any]:
         "scheduling": scheduling,
         "start_s": order.start_ns / 1e9,
         "end_s": pace.now_ns() / 1e9,
+        "began_unix_s": pace.began_unix_s,
         "cpu_s": cpu_s,
-        "directions": [way.witness.report(pace.now_ns(), way.source.drops()) for way in ways],
+        "stolen_s": stolen_s,
+        "lag_p50_s": rest.lateness.quantile_s(0.5),
+        "lag_p99_s": rest.lateness.quantile_s(0.99),
+        "lag_max_s": rest.lateness.largest_ns / 1e9 if rest.lateness.buckets else None,
+        "directions": [way.witness.report(pace.now_ns(), way.source.drops(), cause) for way in ways],
     }
 
 
-def _loop(ways: tuple[_Way, _Way], pace: _Pace, init: Init) -> None:
+def _loop(ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest, init: Init, desk: Desk | None) -> None:
     by_carrier = {way.source.carrier: way for way in ways}
     watched = [init.pidfd, init.started, *by_carrier]
-    rest = _Rest(pace.now_ns())
+    if desk is not None:
+        watched.append(desk.descriptor)
     while True:
         for descriptor in _wait(watched, ways, pace, rest):
             if descriptor == init.pidfd:
                 return
             if descriptor == init.started:
                 pace.begin()
+                init.release()
                 watched.remove(init.started)
                 os.close(init.started)
+                continue
+            if desk is not None and descriptor == desk.descriptor:
+                if not _serve(desk, ways, pace):
+                    watched.remove(descriptor)
                 continue
             if not _is_late(ways, pace):
                 _read(by_carrier[descriptor], pace)
         for way in ways:
             if way.next_ns is not None and way.next_ns <= pace.now_ns():
                 _deliver(way, pace)
+
+
+def _serve(desk: Desk, ways: tuple[_Way, _Way], pace: _Pace) -> bool:
+    beams = {way.beam.channel.timeline.direction: way.beam for way in ways}
+    goes_on = desk.serve(beams, pace.now_ns())
+    for way in ways:
+        way.next_ns = way.beam.next_ns()
+    return goes_on
 
 
 def _wait(watched: list[int], ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest) -> list[int]:

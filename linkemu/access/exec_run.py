@@ -14,6 +14,7 @@ import socket
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ _MODULE = "linkemu.access.exec_house"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the command ended, and what the link did meanwhile (None if the house was killed)."""
+    """How the command ended, and what the link did meanwhile (None of a mere trial)."""
 
     code: int
     granted: Granted | None
@@ -43,13 +44,16 @@ def run(order: Order, sky: Sky) -> Outcome:
     """Run the order to its end. Ctrl-C goes to the command; whatever ends this process ends all others.
 
     Raises:
-        ResourceError: the machine can't do it, with what to change.
+        ResourceError: the machine can't do it, with what to change; or the link was killed.
     """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        return asyncio.run(_run(replace(order, buffer_bytes=_buffer_bytes(order, sky)), sky))
+        outcome = asyncio.run(_run(replace(order, buffer_bytes=_buffer_bytes(order, sky)), sky))
     finally:
         signal.signal(signal.SIGINT, before)
+    if outcome.report is None:
+        raise ResourceError("data plane of exec", f"it ended with exit code {outcome.code}, and all with it")
+    return outcome
 
 
 def attempt(order: Order) -> Granted:
@@ -102,6 +106,7 @@ class _Answers:
         self.failed: tuple[str, str] | None = None
         self._forwards = forwards
         self._servers: list[asyncio.Server] = []
+        self._relays: set[asyncio.Task[None]] = set()
 
     async def listen(self, channel: socket.socket) -> None:
         """Until the house has closed its end."""
@@ -120,39 +125,43 @@ class _Answers:
                 self.failed = (resource, problem)
 
     async def close(self) -> None:
+        """No new connections; those that the command has left open end here."""
         for server in self._servers:
             server.close()
+        for relay in self._relays:
+            relay.cancel()
+        await asyncio.gather(*self._relays, return_exceptions=True)
 
     async def _open(self, descriptors: list[int]) -> None:
         for forward, descriptor in zip(self._forwards, descriptors, strict=True):
             listener = socket.socket(fileno=descriptor)
             listener.setblocking(False)
-            self._servers.append(await asyncio.start_server(_relay(forward), sock=listener, limit=_CHUNK))
+            serve = partial(self._accept, forward)
+            self._servers.append(await asyncio.start_server(serve, sock=listener, limit=_CHUNK))
+
+    def _accept(self, forward: Forward, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        relay = asyncio.create_task(_relay(forward, reader, writer), name=f"relay of port {forward.port}")
+        self._relays.add(relay)
+        relay.add_done_callback(self._relays.discard)
 
 
-def _relay(forward: Forward) -> Any:
+async def _relay(forward: Forward, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Serves one connection of the gateway with one to the host's service."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            far_reader, far_writer = await asyncio.open_connection(
-                forward.host, forward.host_port, limit=_CHUNK
-            )
-        except OSError:
-            writer.transport.abort()  # the service refuses: so does the gateway
-            return
-        try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(_copy(reader, far_writer), name="to the host")
-                both.create_task(_copy(far_reader, writer), name="from the host")
-        except* OSError:  # one end was reset: reset the other
-            writer.transport.abort()
-            far_writer.transport.abort()
-        finally:
-            for each in (writer, far_writer):
-                each.close()
-
-    return serve
+    try:
+        far_reader, far_writer = await asyncio.open_connection(forward.host, forward.host_port, limit=_CHUNK)
+    except OSError:
+        writer.transport.abort()  # the service refuses: so does the gateway
+        return
+    try:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_copy(reader, far_writer), name="to the host")
+            both.create_task(_copy(far_reader, writer), name="from the host")
+    except* OSError:  # one end was reset: reset the other
+        writer.transport.abort()
+        far_writer.transport.abort()
+    finally:
+        for each in (writer, far_writer):
+            each.close()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

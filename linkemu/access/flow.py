@@ -12,6 +12,7 @@ import socket
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
+from linkemu.access.gauge import Gauge
 from linkemu.access.pieces import BLOCK_BYTES, Mark, Piece, Pipe, Stock
 
 if TYPE_CHECKING:
@@ -42,12 +43,13 @@ class Flow:
     """``held`` bytes are read and not yet written; ``blocked``: the sink takes no more for now."""
 
     __slots__ = (
-        "_bulk", "_owner", "_stock", "_tail", "blocked", "credit", "held", "is_ending", "is_queued",
+        "_bulk", "_owner", "_stock", "_tail", "blocked", "credit", "gauge", "held", "is_ending", "is_queued",
         "is_reading", "late_until_ns", "parked", "pieces", "sink", "source", "void", "way",
     )  # fmt: skip
 
-    def __init__(self, way: Way, owner: Owner, stock: Stock) -> None:
+    def __init__(self, way: Way, owner: Owner, stock: Stock, gauge: Gauge) -> None:
         self.way = way
+        self.gauge = gauge  # of its door and direction
         self.source: socket.socket | None = None
         self.sink: socket.socket | None = None
         self.pieces: deque[Piece] = deque()

@@ -11,11 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from linkemu.errors import FormatError
 from linkemu.link.fidelity import Edge, Histogram
+from linkemu.link.lane import Leg
 
 DELAY_BOUND_S = 2e-3  # added delay at p99 that is met on a machine with time to spare
 RATE_BOUND = 1e-3
+_FOLD_ROWS = 8192
 _LEAST_RATED_NS = 1_000_000_000  # of back-to-back bytes, before a rate is worth judging
 
 
@@ -55,6 +60,7 @@ class DoorReport:
     connections: int = 0  # or, of datagrams, clients
     refused: int = 0  # clients that were turned away
     unreached: int = 0  # connections that the upstream did not take
+    name: str = "door"
     reset: int = 0  # connections that an outage, or a reset of either side, has cost
     kernel_drops: int = 0  # datagrams dropped in front of the door
     scheduling: str = ""
@@ -81,20 +87,67 @@ def _way(entry: dict[str, Any]) -> WayReport:
     return WayReport(**entry)
 
 
-class Gauge:
-    """Collects for one direction. ``lights`` are the stretches (ns) whose edges are watched."""
+Row = NDArray[np.int64]
 
-    def __init__(self, direction: str, lights: Sequence[tuple[int, int]]) -> None:
+
+class Beat:
+    """Back-to-back pieces of one direction of a link, of all doors: what its rate is judged by."""
+
+    def __init__(self) -> None:
+        self.bits = self.asked_ns = self.achieved_ns = 0
+        self._last: tuple[int, int, int] | None = None  # end, due, moment of writing
+
+    def piece(self, size: int, start_ns: int, end_ns: int, due_ns: int, now_ns: int) -> None:
+        if self._last is not None and -1 <= start_ns - self._last[0] <= 1:
+            self.bits += 8 * size
+            self.asked_ns += due_ns - self._last[1]
+            self.achieved_ns += now_ns - self._last[2]
+        self._last = (end_ns, due_ns, now_ns)
+
+    def pieces(self, sizes: Row, start_ns: Row, end_ns: Row, due_ns: Row, now_ns: Row) -> None:
+        """Many of them, arrays of shape (n,)."""
+        if self._last is not None:
+            end_ns, due_ns, now_ns = (
+                np.concatenate([[last], each])
+                for last, each in zip(self._last, (end_ns, due_ns, now_ns), strict=True)
+            )
+        else:
+            sizes, start_ns = sizes[1:], start_ns[1:]
+        follows = np.abs(start_ns - end_ns[:-1]) <= 1
+        self.bits += 8 * int(sizes[follows].sum())
+        self.asked_ns += int(np.diff(due_ns)[follows].sum())
+        self.achieved_ns += int(np.diff(now_ns)[follows].sum())
+        self._last = int(end_ns[-1]), int(due_ns[-1]), int(now_ns[-1])
+
+    def interrupt(self) -> None:
+        """What comes next is back to back with nothing."""
+        self._last = None
+
+
+class Gauge:
+    """Collects for one direction of one door. ``lights`` are the stretches (ns) whose edges are watched.
+
+    Doors that share a direction of a link share its ``beat``.
+    """
+
+    def __init__(self, direction: str, lights: Sequence[tuple[int, int]], beat: Beat | None = None) -> None:
         self._direction = direction
+        self._beat = beat or Beat()
         self._lights = list(lights)
         self._starts = [start for start, _ in self._lights]
         self._errors = Histogram()
         self._delays: tuple[int, int] | None = None
         self._taken = self._delivered = self._held_most = 0
         self._erased = self._erased_bytes = self._waited = 0
-        self._last: tuple[int, int, int] | None = None  # end, due, moment of writing
-        self._busy_bits = self._busy_ns = self._achieved_ns = 0
-        self._edges: dict[int, tuple[int, int]] = {}  # stretch: first and last light as played
+        self._edges: dict[int, tuple[int, int]] = {}  # start of stretch: first and last light as played
+        self._fresh: list[tuple[Leg, int]] = []  # written, and when; counted together, as that is cheaper
+        self._fresh_rows = 0
+
+    def relight(self, lights: Sequence[tuple[int, int]]) -> None:
+        """The stretches as they are after a change of the link, those that are over included."""
+        self._fold()
+        self._lights = list(lights)
+        self._starts = [start for start, _ in self._lights]
 
     def taken(self, size: int, held: int) -> None:
         self._taken += size
@@ -111,26 +164,59 @@ class Gauge:
         self._delivered += size
         if held:
             self._waited += 1
-            self._last = None
+            self._beat.interrupt()
             return
         late_ns = max(0, now_ns - due_ns)
         self._errors.add(late_ns)
         delay_ns = due_ns - end_ns
         least, most = self._delays or (delay_ns, delay_ns)
         self._delays = (min(least, delay_ns), max(most, delay_ns))
-        if self._last is not None and -1 <= start_ns - self._last[0] <= 1:
-            self._busy_bits += 8 * size
-            self._busy_ns += due_ns - self._last[1]
-            self._achieved_ns += now_ns - self._last[2]
-        self._last = (end_ns, due_ns, now_ns)
+        self._beat.piece(size, start_ns, end_ns, due_ns, now_ns)
         stretch = bisect_right(self._starts, start_ns) - 1
         if stretch >= 0:
-            first, last = self._edges.get(stretch, (start_ns + late_ns, 0))
-            self._edges[stretch] = (first, max(last, end_ns + late_ns))
+            began_ns = self._starts[stretch]
+            first, last = self._edges.get(began_ns, (start_ns + late_ns, 0))
+            self._edges[began_ns] = (first, max(last, end_ns + late_ns))
 
-    def report(self, *, dropped: int = 0) -> WayReport:
-        """The figures so far."""
-        busy = self._busy_ns >= _LEAST_RATED_NS and self._achieved_ns > 0
+    def delivered_many(self, leg: Leg, now_ns: int) -> None:
+        """Datagrams were written at ``now_ns``, those of the leg that aren't lost."""
+        self._fresh.append((leg, now_ns))
+        self._fresh_rows += leg.stop - leg.first
+        if self._fresh_rows >= _FOLD_ROWS:
+            self._fold()
+
+    def _fold(self) -> None:
+        """Count what was written since the last time."""
+        fresh, self._fresh, self._fresh_rows = self._fresh, [], 0
+        if not fresh:
+            return
+        kept = [leg.kept() for leg, _ in fresh]
+        parts = [
+            (each.sizes[rows], each.start_ns[rows], each.end_ns[rows], each.due_ns[rows])
+            for each, rows in zip((leg.placed for leg, _ in fresh), kept, strict=True)
+        ]
+        sizes, start_ns, end_ns, due_ns = map(np.concatenate, zip(*parts, strict=True))
+        if not len(sizes):
+            return
+        now_ns = np.repeat([now for _, now in fresh], [len(each) for each, *_ in parts])
+        self._delivered += int(sizes.sum())
+        late_ns, delay_ns = np.maximum(now_ns - due_ns, 0), due_ns - end_ns
+        self._errors.add_many(late_ns)
+        least, most = self._delays or (int(delay_ns[0]), int(delay_ns[0]))
+        self._delays = min(least, int(delay_ns.min())), max(most, int(delay_ns.max()))
+        self._beat.pieces(sizes, start_ns, end_ns, due_ns, now_ns)
+        stretches = np.searchsorted(self._starts, start_ns, side="right") - 1
+        for stretch in np.unique(stretches[stretches >= 0]).tolist():
+            inside = np.flatnonzero(stretches == stretch)
+            seen_ns = int(start_ns[inside[0]] + late_ns[inside[0]])
+            first, last = self._edges.get(self._starts[stretch], (seen_ns, 0))
+            self._edges[self._starts[stretch]] = (first, max(last, int((end_ns + late_ns)[inside].max())))
+
+    def report(self, *, dropped: int = 0, erased: int = 0, erased_bytes: int = 0) -> WayReport:
+        """The figures so far; what is given is of datagrams, which their channel counts."""
+        self._fold()
+        beat = self._beat
+        busy = beat.asked_ns >= _LEAST_RATED_NS and beat.achieved_ns > 0
         return WayReport(
             self._direction,
             self._taken,
@@ -140,18 +226,17 @@ class Gauge:
             self._errors.quantile_s(0.5),
             self._errors.quantile_s(0.99),
             self._errors.largest_ns / 1e9 if self._errors.buckets else None,
-            self._busy_bits * 1e9 / self._busy_ns if busy else None,
-            self._busy_bits * 1e9 / self._achieved_ns if busy else None,
-            self._erased,
-            self._erased_bytes,
+            beat.bits * 1e9 / beat.asked_ns if busy else None,
+            beat.bits * 1e9 / beat.achieved_ns if busy else None,
+            self._erased + erased,
+            self._erased_bytes + erased_bytes,
             dropped,
             self._waited,
-            tuple(self._edge(stretch) for stretch in sorted(self._edges)),
+            tuple(self._edge(start, end) for start, end in self._lights if start in self._edges),
         )
 
-    def _edge(self, stretch: int) -> Edge:
-        start, end = self._lights[stretch]
-        first, last = self._edges[stretch]
+    def _edge(self, start: int, end: int) -> Edge:
+        first, last = self._edges[start]
         return Edge(start / 1e9, end / 1e9, first / 1e9, last / 1e9)
 
 

@@ -1,4 +1,4 @@
-"""Starts the data plane's process and hears what it says: where it listens, and its report.
+"""Starts the data plane's process and hears what it says: where its doors listen, and their reports.
 
 The process is on a leash: it ends with the one that started it, however that came. It is in a process group
 of its own, so that Ctrl-C reaches the command alone, which then asks for the report.
@@ -7,8 +7,10 @@ of its own, so that Ctrl-C reaches the command alone, which then asks for the re
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,49 +22,66 @@ from linkemu.errors import FormatError, InputError, ResourceError
 from linkemu.link.timeline import Sky
 from linkemu.runtime.leash import leash
 
+_MODULE = "linkemu.access.dataplane"
 _PATIENCE_S = 10.0
 
 
 class DataPlane:
-    """A running proxy. Order of calls: ``start``, then ``wait``; ``stop`` ends it early, ``close`` always."""
+    """A running proxy. Order of calls: ``start``, then ``wait``; ``stop`` ends it early, ``close`` always.
 
-    def __init__(self, process: subprocess.Popen[str], address: Address) -> None:
-        self.address = address
+    ``addresses`` are those of its doors, by name; ``control`` is our end of the channel to its desk.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[str], addresses: Mapping[str, Address], control: socket.socket
+    ) -> None:
+        self.addresses = addresses
+        self.control = control
         self.pid = process.pid
         self._process = process
 
     @classmethod
     def start(cls, proxy: Proxy, sky: Sky) -> DataPlane:
-        """``proxy.sky`` only names the sky; returns once the door listens.
+        """``proxy.sky`` only names the sky; returns once all doors listen.
 
-        ResourceError if its address can't be had, InputError if the sky can't be played.
+        ResourceError if an address can't be had, InputError if the sky can't be played.
         """
         with TemporaryDirectory(prefix="linkemu-") as name:  # the process reads both before it answers
             room = Path(name)
             sky.save(room / "sky")
             replace(proxy, sky=room / "sky").save(room / "proxy.json")
-            process = subprocess.Popen(
-                [sys.executable, "-m", "linkemu.access.dataplane", str(room / "proxy.json")],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                preexec_fn=leash(),
-                process_group=0,
-            )
+            ours, theirs = socket.socketpair()
+            with theirs:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", _MODULE, str(room / "proxy.json"), str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    preexec_fn=leash(),
+                    process_group=0,
+                    pass_fds=(theirs.fileno(),),
+                )
             said = _document(process)
         if said is None:
+            ours.close()
             raise _refusal(process)
-        host, port = said["listening"]
-        return cls(process, (str(host), int(port)))
+        addresses = {name: (str(host), int(port)) for name, (host, port) in said["doors"].items()}
+        return cls(process, addresses, ours)
 
-    def wait(self) -> DoorReport:
-        """The report, once the scenario has ended or ``stop`` was called. ResourceError if it died."""
+    @property
+    def address(self) -> Address:
+        """Of the only door."""
+        (address,) = self.addresses.values()
+        return address
+
+    def wait(self) -> list[DoorReport]:
+        """The doors' reports, once the scenario has ended or ``stop`` was called. ResourceError: it died."""
         said = _document(self._process)
         if said is None:
             raise _refusal(self._process)
         self._process.wait(_PATIENCE_S)
-        return DoorReport.of(said["report"])
+        return [DoorReport.of(report) for report in said["reports"]]
 
     def stop(self) -> None:
         """Ask it to end; ``wait`` then gives the report."""
@@ -77,6 +96,7 @@ class DataPlane:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
+        self.control.close()
         for stream in (self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
+from numpy.typing import NDArray
+
 from linkemu.runtime.timemap import Piece, TimeMap
 
 _NEVER_NS = 1 << 62
@@ -30,6 +33,15 @@ class Pace:
 
     def scenario_ns(self, monotonic_ns: int) -> int:
         return self._map.scenario_ns(monotonic_ns)
+
+    def scenario_of(self, monotonic_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The same for many stamps."""
+        piece = self._map.pieces[-1]
+        elapsed_ns = np.maximum(monotonic_ns - piece.monotonic_ns, 0)
+        if piece.rate != 1.0:
+            elapsed_ns = (elapsed_ns * piece.rate).astype(np.int64)
+        scenario_ns: NDArray[np.int64] = piece.scenario_ns + elapsed_ns
+        return scenario_ns
 
     def monotonic_ns(self, scenario_ns: int) -> int:
         return self._map.monotonic_ns(scenario_ns)

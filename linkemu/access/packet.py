@@ -14,7 +14,8 @@ import time
 from linkemu.errors import ResourceError
 
 ETHERNET_BYTES = 14
-RECEIVE_BYTES = 16 << 20  # as much of it as net.core.rmem_max allows
+RECEIVE_BYTES = 256 << 20  # what waits there has its stamp, and time: it needn't be read before it is due
+ENOUGH_BYTES = 16 << 20  # with less, bursts of TCP are dropped
 _ETH_P_ALL = 0x0003  # linux/if_ether.h
 _SOL_PACKET = 263
 _PACKET_STATISTICS, _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING = 6, 15, 23  # linux/if_packet.h
@@ -44,16 +45,23 @@ def open_packet(name: str) -> socket.socket:
     return opened
 
 
+def has_room() -> bool:
+    """Whether a socket of this process may hold bursts: root's may, others' by net.core.rmem_max."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        _grow(probe)
+        return probe.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= ENOUGH_BYTES
+
+
 def read(opened: socket.socket, limit: int) -> tuple[bytes, int]:
     """The next frame, and when it came (CLOCK_MONOTONIC ns). BlockingIOError if there is none."""
     data, extras, _, _ = opened.recvmsg(limit, 64)
-    now_ns = time.monotonic_ns()
     for _, kind, stamp in extras:
         if kind == _SO_TIMESTAMPNS:
             seconds, nanoseconds = _TIMESPEC.unpack(stamp)
             age_ns = time.time_ns() - seconds * 1_000_000_000 - nanoseconds
-            return data, now_ns - min(max(0, age_ns), _OLDEST_NS)
-    return data, now_ns
+            # asked after the age: to be kept from the processor in between makes it later, never earlier
+            return data, time.monotonic_ns() - min(max(0, age_ns), _OLDEST_NS)
+    return data, time.monotonic_ns()
 
 
 def dropped(opened: socket.socket) -> int:

@@ -48,6 +48,10 @@ class Reactor:
         self._handlers[fd] = handler
         self._epoll.register(fd, events)
 
+    def change(self, fd: int, events: int) -> None:
+        """Hear these events of ``fd`` from now on, or once more (EPOLLONESHOT)."""
+        self._epoll.modify(fd, events)
+
     def remove(self, fd: int) -> None:
         """To be called before ``fd`` is closed."""
         if self._handlers.pop(fd, None) is not None:

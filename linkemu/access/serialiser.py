@@ -10,12 +10,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from linkemu.link.capacity import BYTE, Capacity
+from linkemu.access.lit import is_patterned, lit_capacity, lit_segments
+from linkemu.link.capacity import BYTE
 from linkemu.link.channel import Channel
-from linkemu.link.outages import LONG_s, erased_ns
+from linkemu.link.outages import LONG_s
+from linkemu.link.overlay import Overlay, refuse_for_streams
 from linkemu.link.timeline import LinkTimeline
 from linkemu.machine import Direction
 
@@ -24,6 +23,8 @@ _PIECE_NS = 1_000_000  # at most this long, so that what follows another connect
 _LEAST_BYTES = 1448  # one segment of TCP
 _MOST_BYTES = 1 << 20
 _LOOKAHEAD_PIECES = 2
+_PATTERN_NS = 5 * _NS  # how far ahead single slots that an overlay erases are laid out
+_NEVER_NS = 1 << 62
 
 Span = tuple[int, int]
 
@@ -57,15 +58,16 @@ class Serialiser:
     def __init__(self, timeline: LinkTimeline, back: LinkTimeline, *, repeat: bool) -> None:
         """``repeat``: erased slots carry bytes in vain (arq); else they carry none (the sender holds)."""
         self._channel = Channel(timeline)
-        self._back = Channel(back).delay
+        self._back = Channel(back)
         self._repeat = repeat
         self._downward = timeline.direction is Direction.DOWN
         self.capacity = self._channel.capacity if repeat else lit_capacity(timeline)
         self.delay = self._channel.delay
         self.backlogged = False
-        self._ends = [self.capacity.position(end) for _, end in self.capacity.lights()]
+        self._ends = self._ends_of_light()
         self._sent = 0
         self._last_due_ns = 0
+        self._laid_out_ns = _NEVER_NS  # until there single slots that an overlay erases are dark
 
     def opening(self, now_ns: int) -> Opening | None:
         """Where the next bytes would go; None if the link never has light again."""
@@ -93,29 +95,101 @@ class Serialiser:
 
     def repeat(self, size: int, at_ns: int) -> Passage | None:
         """Send an erased piece again, at ``at_ns`` or behind what has been given a place."""
-        position = self._fit(max(self._sent, self.capacity.position(at_ns)))
+        position = self._fit(max(self._sent, self.capacity.position(at_ns)), BYTE)
         return None if position is None else self._pass(position, size, advance=size > 0)
 
     def free_ns(self) -> int:
         """When all that has been given a place will have left."""
         return self.capacity.reach(self._sent)
 
+    def concede(self, size: int) -> None:
+        """Let ``size`` bytes of somebody else's go first."""
+        self._sent = min(self._sent + size * BYTE, self.capacity.position(self._channel.timeline.end_ns))
+
     def window_bytes(self) -> int:
         """A round trip at the highest rate and two pieces: how much ``arq`` sends before it must hear."""
         rate_bps = int(self._channel.timeline.rate_bps.max())
-        trip_ns = 2 * self.delay.longest() + 2 * _PIECE_NS
+        trip_ns = 2 * self._channel.longest_delay_ns() + 2 * _PIECE_NS
         return max(2 * _LEAST_BYTES, rate_bps * trip_ns // (8 * _NS))
+
+    def boundary_ns(self, now_ns: int, *, erases: bool = False) -> int:
+        """The first slot's edge at which a change can take effect: behind all that has been given a place.
+
+        For erasure (``erases``) that is when the last of it crosses the air over the ground end.
+        """
+        edge_ns = max(now_ns, self.free_ns())
+        if erases and self._downward:
+            edge_ns = max(now_ns, edge_ns + self.delay(edge_ns))
+        slot_ns = self._channel.timeline.slot_ns
+        return (edge_ns // slot_ns + 1) * slot_ns
+
+    def impose(self, overlay: Overlay, now_ns: int) -> Overlay:
+        """Put a fault on; returns it as it takes effect. Erased slots are dark to a sender that holds.
+
+        After this and ``lift`` the owner asks for ``opening`` anew. InputError: not for a stream of bytes.
+        """
+        refuse_for_streams(overlay)
+        boundary_ns = self.boundary_ns(now_ns, erases=overlay.erase_slots is not None)
+        effective = self._channel.overlaid.impose(overlay, boundary_ns, min(now_ns, self.free_ns()))
+        self._renew(now_ns)
+        return effective
+
+    def lift(self, name: str | None, now_ns: int, at_ns: int = 0) -> list[Overlay]:
+        """End the overlays of this name (None: all) at the next slot, or at ``at_ns``, a later one's edge."""
+        overlaid = self._channel.overlaid
+        erases = any(each.erase_slots and name in (None, each.name) for each in overlaid.live(now_ns))
+        ended = overlaid.lift(name, max(self.boundary_ns(now_ns, erases=erases), at_ns))
+        self._renew(now_ns)
+        return ended
+
+    def impose_back(self, overlay: Overlay, now_ns: int) -> None:
+        """Tell of what has been put on the other direction, by which ``arq`` hears what was erased."""
+        self._back.impose(overlay, now_ns)
+
+    def lift_back(self, name: str | None, now_ns: int) -> None:
+        self._back.lift(name, now_ns)
+
+    def _renew(self, now_ns: int) -> None:
+        """Play on by the overlays as they now are; what has been given a place keeps it."""
+        from_ns = max(now_ns, self.free_ns())
+        self._channel.renew(from_ns)
+        self.delay = self._channel.delay
+        if self._repeat:
+            self.capacity = self._channel.capacity
+            self._ends = self._ends_of_light()
+        else:
+            self._laid_out_ns = _NEVER_NS
+            if is_patterned(self._channel.overlaid, from_ns):
+                self._laid_out_ns = from_ns + _PATTERN_NS
+            self._lay_out(from_ns)
+
+    def _lay_out(self, from_ns: int) -> None:
+        overlaid, timeline = self._channel.overlaid, self._channel.timeline
+        self.capacity = self.capacity.spliced(*lit_segments(timeline, overlaid, from_ns, self._laid_out_ns))
+        self._ends = self._ends_of_light()
+
+    def _ends_of_light(self) -> list[int]:
+        return [self.capacity.position(end) for _, end in self.capacity.lights()]
 
     def _head(self, now_ns: int) -> int | None:
         if self.backlogged:
-            return self._fit(self._sent)
-        return self._fit(max(self._sent, self.capacity.position(now_ns)))
+            return self._fit(self._sent, BYTE)
+        return self._fit(max(self._sent, self.capacity.position(now_ns)), BYTE)
 
-    def _fit(self, position: int) -> int | None:
-        return self.capacity.fit(position, BYTE)
+    def _fit(self, position: int, size: int) -> int | None:
+        """Where ``size`` fits from ``position`` on, after laying out the slots that it may meet there."""
+        placed = self.capacity.fit(position, size)
+        if self._laid_out_ns == _NEVER_NS:
+            return placed
+        while placed is not None and (end_ns := self.capacity.reach(placed + size)) >= self._laid_out_ns:
+            from_ns = max(self._laid_out_ns, self.capacity.start(placed))  # all light before is used or gone
+            self._laid_out_ns = max(from_ns, end_ns) + _PATTERN_NS
+            self._lay_out(from_ns)
+            placed = self.capacity.fit(position, size)
+        return placed
 
     def _pass(self, position: int, size: int, *, advance: bool) -> Passage | None:
-        placed = self.capacity.fit(position, size * BYTE)
+        placed = self._fit(position, size * BYTE)
         if placed is None:
             return None
         start_ns = self.capacity.start(placed)
@@ -125,7 +199,7 @@ class Serialiser:
         flight_ns = self.delay(end_ns)
         erased = self._repeat and self._is_erased(start_ns, end_ns)
         due_ns = end_ns + flight_ns
-        again_ns = due_ns + self._back(due_ns)
+        again_ns = due_ns + self._back.delay(due_ns)
         if not erased:
             due_ns = self._last_due_ns = max(due_ns, self._last_due_ns)
         return Passage(start_ns, end_ns, due_ns, erased, again_ns)
@@ -144,41 +218,27 @@ class Serialiser:
         return self._channel.is_slot_erased(start_ns // slot_ns, max(start_ns, end_ns - 1) // slot_ns)
 
 
-def lit_capacity(timeline: LinkTimeline) -> Capacity:
-    """The capacity less that of erased slots: what a sender has who knows them all."""
-    dark = erased_ns(timeline).clip(0, timeline.end_ns)
-    dark = dark[dark[:, 0] < dark[:, 1]]
-    edges = np.unique(np.concatenate([timeline.edge_ns, dark.ravel()]))
-    begins = edges[:-1]
-    segment = np.searchsorted(timeline.edge_ns, begins, side="right") - 1
-    rates = np.where(_inside(dark, begins), 0, timeline.rate_bps[segment])
-    return Capacity(edges.tolist(), rates.tolist())
-
-
-def _inside(spans: NDArray[np.int64], times: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each time lies in one of the spans, which are sorted by their starts."""
-    if not len(spans):
-        return np.zeros(len(times), dtype=np.bool_)
-    last = np.searchsorted(spans[:, 0], times, side="right") - 1
-    reach = np.maximum.accumulate(spans[:, 1])
-    return (last >= 0) & (times < reach[np.maximum(last, 0)])
-
-
 def long_lights(*timelines: LinkTimeline) -> list[Span]:
     """Where all of these have light, in ns; gaps shorter than an outage (LONG_s) don't count as dark."""
     common: list[Span] | None = None
     for timeline in timelines:
         lights = lit_capacity(timeline).lights()
-        common = lights if common is None else _both(common, lights)
+        common = lights if common is None else shared(common, lights)
+    return lasting(common or [])
+
+
+def lasting(lights: list[Span]) -> list[Span]:
+    """The same, but that gaps shorter than an outage don't count as dark."""
     merged: list[Span] = []
-    for start, end in common or []:
+    for start, end in lights:
         if merged and start - merged[-1][1] < LONG_s * _NS:
             start = merged.pop()[0]
         merged.append((start, end))
     return merged
 
 
-def _both(one: list[Span], other: list[Span]) -> list[Span]:
+def shared(one: list[Span], other: list[Span]) -> list[Span]:
+    """Where both have light."""
     found: list[Span] = []
     i = j = 0
     while i < len(one) and j < len(other):

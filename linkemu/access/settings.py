@@ -1,20 +1,23 @@
-"""What a proxy is told: one file of JSON, written by the command and read by the data plane's process.
+"""What a data plane is told: one file of JSON, written by the command and read by the process, and its doors.
 
-Addresses as people write them become pairs here. No socket is opened.
+Addresses as people write them become pairs here. The same form of a door goes over the control channel. No
+socket is opened.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from linkemu import units
 from linkemu.errors import FormatError, InputError, ResourceError
 from linkemu.link.timeline import Sky
+from linkemu.scenario import Scenario
 
 Address = tuple[str, int]
 Protocol = Literal["tcp", "udp"]
@@ -58,25 +61,60 @@ class Outages:
 
 
 @dataclass(frozen=True, slots=True)
-class Proxy:
-    """One door. Sizes in bytes, times in seconds of the scenario."""
+class Door:
+    """Where clients come in, whom they meet, over which link, and what an outage does to them."""
 
-    sky: Path
-    link: int
     listen: Address
     to: Address
     protocol: Protocol = "tcp"
     outages: Outages = Outages()
     uplink: End = "client"  # who sends over UP
+    link: int = 0
+    name: str = "door"
+
+    def document(self) -> dict[str, Any]:
+        """As JSON has it."""
+        outages = {"behaviour": self.outages.behaviour.value, "patience_s": self.outages.patience_s}
+        return asdict(self) | {"outages": outages, "listen": list(self.listen), "to": list(self.to)}
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Door:
+        """FormatError if it is no such document."""
+        try:
+            fields = dict(document)
+            outages = fields.pop("outages")
+            read = cls(
+                _pair(fields.pop("listen")),
+                _pair(fields.pop("to")),
+                outages=Outages(Behaviour(outages["behaviour"]), float(outages["patience_s"])),
+                **fields,
+            )
+            if read.protocol not in get_args(Protocol) or read.uplink not in get_args(End):
+                raise ValueError(f"{read.protocol!r} or {read.uplink!r}")
+            if not isinstance(read.link, int) or not isinstance(read.name, str):
+                raise TypeError(f"link {read.link!r}, name {read.name!r}")
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise FormatError(f"not a door ({error!r})") from None
+        return read
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """All doors of a data plane. Sizes in bytes, times in seconds of the scenario."""
+
+    sky: Path
+    doors: tuple[Door, ...]
     start_s: float = 0.0  # scenario time at the anchor
     anchor: Anchor = "listen"
     queue_bytes: int | None = None  # of datagrams; None: the link's own default
     hold_s: float = 10.0  # how long a datagram waits for light
+    time_map: Path | None = None  # live by this map (runtime.timemap), of an emulator, and not by an anchor
 
     def save(self, path: Path) -> None:
         content = asdict(self) | {
             "sky": str(self.sky),
-            "outages": [self.outages.behaviour.value, self.outages.patience_s],
+            "doors": [door.document() for door in self.doors],
+            "time_map": None if self.time_map is None else str(self.time_map),
         }
         try:
             path.write_text(json.dumps(content))
@@ -88,17 +126,35 @@ class Proxy:
         """FormatError if it isn't such a file."""
         try:
             content = json.loads(path.read_text())
-            behaviour, patience_s = content.pop("outages")
-            read = cls(**content)
-            return replace(
-                read,
-                sky=Path(content["sky"]),
-                listen=(str(content["listen"][0]), int(content["listen"][1])),
-                to=(str(content["to"][0]), int(content["to"][1])),
-                outages=Outages(Behaviour(behaviour), float(patience_s)),
+            time_map = content.pop("time_map")
+            return cls(
+                Path(content.pop("sky")),
+                tuple(Door.of(door) for door in content.pop("doors")),
+                time_map=None if time_map is None else Path(time_map),
+                **content,
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, FormatError) as error:
             raise FormatError(f"{path}: not a proxy's file ({error!r})") from None
+
+
+def _pair(value: Any) -> Address:
+    host, port = value
+    if not isinstance(host, str) or not isinstance(port, int) or not 0 <= port <= 65535:
+        raise ValueError(f"{value!r} is no address")
+    return host, port
+
+
+def doors_of(scenario: Scenario, sky: Sky) -> tuple[Door, ...]:
+    """The doors of a scenario over the links of its sky. InputError if the sky lacks one's link."""
+    numbers = {(link.station, link.satellite): number for number, link in enumerate(sky.links)}
+    doors = []
+    for told in scenario.doors:
+        link = numbers.get((told.station, told.satellite))
+        if link is None:
+            raise InputError(f"door {told.id}", f"the sky has no link {told.station}:{told.satellite}")
+        outages = Outages(Behaviour(told.outage), told.patience_s)
+        doors.append(Door(told.listen, told.to, told.protocol, outages, told.uplink, link, told.id))
+    return tuple(doors)
 
 
 def address(text: str, where: str, *, any_port: bool = False) -> Address:

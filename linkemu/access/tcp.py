@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable
 
 from linkemu.access.flow import Flow
+from linkemu.access.gauge import Gauge
 from linkemu.access.pace import Pace
 from linkemu.access.pieces import Mark, Stock
 from linkemu.access.reactor import Reactor
@@ -39,13 +40,14 @@ class Connection:
 
     def __init__(self, door: TcpDoor, client: socket.socket, opened_ns: int) -> None:
         self.opened_ns = opened_ns
+        self.number = door.connections
         self._door = door
         self._client: socket.socket | None = client
         self._upstream: socket.socket | None = None
         self._is_connected = False
         self._ended = 0
-        self.there = Flow(door.there, self, door.stock)
-        self.back = Flow(door.back, self, door.stock)
+        self.there = Flow(door.there, self, door.stock, door.gauges[0])
+        self.back = Flow(door.back, self, door.stock, door.gauges[1])
         self.there.source = self.back.sink = client
         door.there.mark(self.there, Mark.OPEN)
         door.reactor.add(client.fileno(), self._hear_client, _HEARD)
@@ -84,6 +86,19 @@ class Connection:
         flow.discard()
         self._door.count_reset(self)
         self.back.way.mark(self.back, Mark.RESET)
+
+    @property
+    def peer(self) -> str:
+        """The client's address, or nothing once it is gone."""
+        try:
+            return "" if self._client is None else spoken(self._client.getpeername()[:2])
+        except OSError:  # reset, and not heard of yet
+            return ""
+
+    @property
+    def is_connected(self) -> bool:
+        """The upstream has taken it."""
+        return self._is_connected
 
     def forget_upstream(self) -> None:
         """The far side loses the connection, and the client isn't told (half-open)."""
@@ -181,13 +196,17 @@ class Connection:
 
 
 class TcpDoor:
-    """Order of calls: construct (binds), then ``step`` after each round of the reactor, ``close``."""
+    """Order of calls: construct (binds), then ``act`` after each round of the reactor, ``close``.
+
+    Its owner steps the ways, which doors of one link share, once all doors have acted.
+    """
 
     def __init__(
         self,
         listen: Address,
         to: Address,
         ways: tuple[Way, Way],
+        gauges: tuple[Gauge, Gauge],
         reactor: Reactor,
         pace: Pace,
         outages: Outages,
@@ -196,16 +215,22 @@ class TcpDoor:
         window_bytes: int,
         on_client: Callable[[], None],
     ) -> None:
-        """``ways`` are client to server and back. ResourceError if the address can't be had."""
+        """``ways`` and ``gauges`` are client to server and back. ResourceError if there's no address."""
         self.there, self.back = ways
+        self.gauges = gauges
         self.reactor = reactor
         self.pace = pace
         self.stock = Stock()
         self.family, self.to = resolve(to, socket.SOCK_STREAM)
         self.connections = self.refused = self.unreached = self.reset = 0
         self._behaviour, self._patience_ns = outages.behaviour, round(outages.patience_s * 1e9)
-        self._edges = [edge for light in lights for edge in light]  # begin, end, begin, …
+        self._edges: list[int] = []  # begin, end, begin, …
         self._passed = 0
+        self.relight(lights)
+        self.is_enabled = True
+        self.doom_ns: int | None = None  # how long a connection may live from now on
+        self._doomed_ns = 0  # since when that holds
+        self.notice: Callable[[str, Connection], None] | None = None  # is told "opened", "reset", "closed"
         self._open: dict[Connection, None] = {}  # in the order of their coming
         self._were_reset: set[int] = set()
         self._window_bytes = window_bytes
@@ -217,14 +242,48 @@ class TcpDoor:
         self._listen_fd = self._listener.fileno()
         reactor.add(self._listen_fd, self._accept, select.EPOLLIN)
 
-    def step(self) -> int | None:
-        """Let outages act and bytes move; the next scenario time at which something is due."""
-        now_ns = self.pace.now_ns()
-        times = [self._turn(now_ns), self._lose_patience(now_ns)]
-        self.there.step()
-        self.back.step()
-        times += [self.there.next_ns(), self.back.next_ns()]
+    def act(self, now_ns: int) -> int | None:
+        """Let outages act on connections; the next scenario time at which one does."""
+        times = (self._turn(now_ns), self._lose_patience(now_ns), self._doom(now_ns))
         return min((time for time in times if time is not None), default=None)
+
+    def relight(self, lights: list[tuple[int, int]]) -> None:
+        """The link has light in these stretches, from now on and before."""
+        self._edges = [edge for light in lights for edge in light]
+        self._passed = 0
+
+    def enable(self, wanted: bool) -> None:
+        """Open again, or refuse clients from now on and reset those that are there."""
+        self.is_enabled = wanted
+        self._act(dark=self._is_dark)
+        if not wanted:
+            self.reset_all()
+
+    def doom(self, after_ns: int | None) -> None:
+        """Let connections live so long, from now on those that are there; None: for ever."""
+        if after_ns == self.doom_ns:
+            return
+        self.doom_ns = after_ns
+        self._doomed_ns = self.pace.now_ns()
+
+    def reset_all(self) -> int:
+        """Reset every connection at both ends, now; how many there were."""
+        doomed = list(self._open)
+        for connection in doomed:
+            self.count_reset(connection)
+            connection.abort()
+        return len(doomed)
+
+    def forget_all(self) -> int:
+        """The far side loses every connection, and no client is told; how many there were."""
+        for connection in self._open:
+            connection.forget_upstream()
+        return len(self._open)
+
+    def listing(self, after: int, most: int) -> list[Connection]:
+        """At most so many open connections, from the first on whose number is above ``after``."""
+        later = (each for each in self._open if each.number > after)
+        return [each for each, _ in zip(later, range(most), strict=False)]
 
     @property
     def is_idle(self) -> bool:
@@ -252,9 +311,12 @@ class TcpDoor:
         if connection in self._open and id(connection) not in self._were_reset:
             self._were_reset.add(id(connection))
             self.reset += 1
+            self._tell("reset", connection)
 
     def closed(self, connection: Connection) -> None:
-        self._open.pop(connection, None)
+        if connection in self._open:
+            del self._open[connection]
+            self._tell("closed", connection)
         self._were_reset.discard(id(connection))
 
     def close(self) -> None:
@@ -273,7 +335,7 @@ class TcpDoor:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.prepare(listener)
             listener.bind(where)
-            if self._behaviour is Behaviour.REFUSE and where[1] == 0:  # only a port asked for stays bound
+            if where[1] == 0:  # only a port asked for stays bound while it refuses
                 where = listener.getsockname()
                 listener.close()
                 listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -299,7 +361,9 @@ class TcpDoor:
             client.setblocking(False)
             self.prepare(client)
             self.connections += 1
-            self._open[Connection(self, client, self.pace.now_ns())] = None
+            connection = Connection(self, client, self.pace.now_ns())
+            self._open[connection] = None
+            self._tell("opened", connection)
 
     def _turn_away(self, error: OSError) -> None:
         """No descriptor is left: take the client with the one in reserve, and reset it."""
@@ -327,9 +391,10 @@ class TcpDoor:
         return self._passed % 2 == 0
 
     def _act(self, *, dark: bool) -> None:
-        if self._behaviour is Behaviour.REFUSE and dark is self._is_listening and self.pace.begun:
-            self._set_listening(not dark)
-        elif self._behaviour is Behaviour.HALF_OPEN and dark:
+        is_closed = not self.is_enabled or (self._behaviour is Behaviour.REFUSE and dark and self.pace.begun)
+        if is_closed is self._is_listening:
+            self._set_listening(not is_closed)
+        if self._behaviour is Behaviour.HALF_OPEN and dark:
             for connection in self._open:
                 connection.forget_upstream()
 
@@ -358,6 +423,22 @@ class TcpDoor:
             self.count_reset(connection)
             connection.abort()
         return None
+
+    def _doom(self, now_ns: int) -> int | None:
+        """Reset connections that have lived as long as they may; when the next one has."""
+        if self.doom_ns is None:
+            return None
+        for connection in list(self._open):
+            until_ns = max(connection.opened_ns, self._doomed_ns) + self.doom_ns
+            if until_ns > now_ns:
+                return until_ns
+            self.count_reset(connection)
+            connection.abort()
+        return None
+
+    def _tell(self, what: str, connection: Connection) -> None:
+        if self.notice is not None:
+            self.notice(what, connection)
 
     @staticmethod
     def _say(line: str) -> None:

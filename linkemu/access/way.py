@@ -11,7 +11,6 @@ import heapq
 from collections import deque
 
 from linkemu.access.flow import Flow
-from linkemu.access.gauge import Gauge
 from linkemu.access.pace import Pace
 from linkemu.access.pieces import Mark, Piece
 from linkemu.access.serialiser import Opening, Passage, Serialiser
@@ -26,9 +25,8 @@ _ALLOWANCE_S = 0.05
 class Way:
     """Order of calls: ``wake`` as sources become readable, then ``step``, then ``next_ns``."""
 
-    def __init__(self, serialiser: Serialiser, pace: Pace, gauge: Gauge, highest_bps: int) -> None:
+    def __init__(self, serialiser: Serialiser, pace: Pace, highest_bps: int) -> None:
         self.serialiser = serialiser
-        self.gauge = gauge
         self.held = 0
         self.blocked_bytes = 0  # held for sinks that take no more
         wanted = round(highest_bps * _ALLOWANCE_S / 8)
@@ -65,7 +63,7 @@ class Way:
         """A piece has been written."""
         if piece.due_ns is not None:
             is_late = piece.due_ns <= flow.late_until_ns
-            self.gauge.delivered(
+            flow.gauge.delivered(
                 piece.size, piece.start_ns, piece.end_ns, piece.due_ns, self._pace.now_ns(), held=is_late
             )
 
@@ -146,7 +144,7 @@ class Way:
             if flow.blocked:
                 self.blocked_bytes += piece.size
             self.held += piece.size
-            self.gauge.taken(piece.size, self.held)
+            flow.gauge.taken(piece.size, self.held)
             self._place(flow, piece, self._pace.now_ns())
             if not is_more:
                 self._rest()
@@ -178,7 +176,7 @@ class Way:
         if passage.erased:
             self._count += 1
             self._again_bytes += piece.size
-            self.gauge.erased(piece.size)
+            flow.gauge.erased(piece.size)
             heapq.heappush(self._again, (passage.again_ns, self._count, flow, piece))
         else:
             piece.due_ns = passage.due_ns

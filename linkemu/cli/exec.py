@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from linkemu.cli import output, readers
-from linkemu.errors import InputError, ResourceError
+from linkemu.errors import InputError, ResourceError, TimelineError
 
 if TYPE_CHECKING:
     from linkemu.access.exec_order import Forward
@@ -80,6 +80,7 @@ def exec(
     if shutil.which(command[0]) is None:
         raise InputError("COMMAND", f"{command[0]}: no such command")
     forwards = tuple(_forward(text) for text in forward or ())
+    _try_to_write(json)
     read = scenarios.load(scenario)
     played = _sky(read, sky)
     number = choose_link(played, link)
@@ -102,7 +103,10 @@ def _sky(scenario: Scenario, file: Path | None) -> Sky:
     from linkemu.link.timeline import Sky
 
     if file is not None:
-        return Sky.load(file)
+        try:
+            return Sky.load(file)
+        except TimelineError as error:
+            raise InputError("--sky", str(error)) from None
     from linkemu.forecast import forecast
 
     compiled = forecast(scenario)
@@ -140,6 +144,17 @@ def _forward(text: str) -> Forward:
     if not equals or not port.isdecimal() or not 1 <= int(port) <= 65535:
         raise InputError("--forward", f"{text!r} is not PORT=HOST:PORT")
     return Forward(int(port), *address(to, "--forward"))
+
+
+def _try_to_write(file: Path | None) -> None:
+    """Better now than when the command has ended."""
+    if file is None:
+        return
+    try:
+        with file.open("a"):
+            pass
+    except OSError as error:
+        raise InputError("--json", f"{file}: {error.strerror}") from None
 
 
 def _tell(report: dict[str, Any] | None, file: Path | None) -> None:

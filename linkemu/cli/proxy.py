@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import signal
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linkemu.cli import control as controls
 from linkemu.cli import output, readers
 from linkemu.cli.door import INTERRUPTED
 from linkemu.errors import InputError
 
 if TYPE_CHECKING:
     from linkemu.access.gauge import DoorReport, WayReport
-    from linkemu.access.settings import Proxy
+    from linkemu.access.settings import Door, Proxy
+    from linkemu.control.server import Control
     from linkemu.link.timeline import Sky
     from linkemu.scenario import Scenario
 
@@ -26,7 +29,12 @@ def proxy(
         str, typer.Option(metavar="HOST:PORT", help="Where clients connect; port 0: any free one.")
     ] = "127.0.0.1:0",
     to: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="The server on the far side.", show_default=False)
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="The server on the far side; without it the scenario's doors open.",
+            show_default=False,
+        ),
     ] = "",
     udp: Annotated[bool, typer.Option("--udp", help="Datagrams instead of TCP connections.")] = False,
     link: Annotated[
@@ -58,6 +66,9 @@ def proxy(
         ),
     ] = "listen",
     sky: Annotated[Path | None, typer.Option(help="Play this compiled sky (linkemu forecast --out).")] = None,
+    control: controls.Address = None,
+    control_file: controls.File = None,
+    toxiproxy: controls.Toxiproxy = None,
     json: output.Json = False,
 ) -> None:
     """Put any TCP or UDP client on a link: rate, light time and outages of a real pass.
@@ -67,29 +78,54 @@ def proxy(
     \b
     Examples:
       linkemu proxy configs/demo.toml --listen 127.0.0.1:8022 --to 127.0.0.1:22
+      linkemu proxy configs/doors.toml --control 127.0.0.1:8480 --control-file control.json
       linkemu proxy configs/demo.toml --listen 127.0.0.1:5300 --to 127.0.0.1:53 --udp --anchor first-byte
       linkemu proxy --sky demo.sky --listen "[::1]:8080" --to 127.0.0.1:80 --outage reset:30s --json
     """
     from linkemu.access import settings
 
+    given = _given_door(listen, to, udp, outage, uplink) if to else None
+    read, played = _sky(scenario, sky)
+    if given is None:
+        doors = _own_doors(read, played)
+    else:
+        doors = (replace(given, link=settings.choose_link(played, link)),)
     told = settings.Proxy(
         Path(),
-        0,
+        doors,
+        _start_s(start_at),
+        "first-byte" if anchor == "first-byte" else "listen",
+        None if read is None else read.queue.size_bytes,
+        10.0 if read is None else read.queue.hold_s,
+    )
+    _check_start(told.start_s, played)
+    with controls.bound(control, control_file, toxiproxy) or nullcontext() as served:
+        _run(told, played, json, served, is_own=not to)
+
+
+def _given_door(listen: str, to: str, udp: bool, outage: str, uplink: str) -> Door:
+    """The one door of the options."""
+    from linkemu.access import settings
+
+    outages = settings.Outages.parse(outage)
+    if udp and outages != settings.Outages():
+        raise InputError("--outage", "has no meaning for datagrams, which an outage loses or holds")
+    return settings.Door(
         settings.address(listen, "--listen", any_port=True),
         settings.address(to, "--to"),
         "udp" if udp else "tcp",
-        settings.Outages.parse(outage),
+        outages,
         "server" if uplink == "server" else "client",
-        _start_s(start_at),
-        "first-byte" if anchor == "first-byte" else "listen",
     )
-    if udp and told.outages != settings.Outages():
-        raise InputError("--outage", "has no meaning for datagrams, which an outage loses or holds")
-    read, played = _sky(scenario, sky)
-    if read is not None:
-        told = replace(told, queue_bytes=read.queue.size_bytes, hold_s=read.queue.hold_s)
-    _check_start(told.start_s, played)
-    _run(replace(told, link=settings.choose_link(played, link)), played, json)
+
+
+def _own_doors(scenario: Scenario | None, sky: Sky) -> tuple[Door, ...]:
+    """The doors of the scenario."""
+    from linkemu.access import settings
+
+    if scenario is None or not scenario.doors:
+        raise InputError("--to", "expected HOST:PORT, or a scenario with a [[door]]")
+    return settings.doors_of(scenario, sky)
 
 
 def _start_s(text: str) -> float:
@@ -123,8 +159,8 @@ def _sky(scenario: Path | None, path: Path | None) -> tuple[Scenario | None, Sky
     return read, compiled.sky
 
 
-def _run(told: Proxy, sky: Sky, json: bool) -> None:
-    """Until the end or a signal; then the report."""
+def _run(told: Proxy, sky: Sky, json: bool, control: Control | None, *, is_own: bool) -> None:
+    """Until the end or a signal; then the report, a list of them for a scenario's doors."""
     from linkemu.access.launch import DataPlane
     from linkemu.access.settings import spoken
 
@@ -132,30 +168,34 @@ def _run(told: Proxy, sky: Sky, json: bool) -> None:
     plane = DataPlane.start(told, sky)
     code = 0
     try:
-        name = sky.links[told.link]
-        way = f"{name.station}:{name.satellite}"
-        typer.echo(
-            f"listening on {told.protocol} {spoken(plane.address)}, to {spoken(told.to)} over {way}", err=True
-        )
+        for door in told.doors:
+            name = sky.links[door.link]
+            at = f"{door.protocol} {spoken(plane.addresses[door.name])}, to {spoken(door.to)}"
+            typer.echo(f"listening on {at} over {name.station}:{name.satellite}", err=True)
+        if control is not None:
+            control.start(plane.control, sky)
         try:
-            report = plane.wait()
+            reports = plane.wait()
         except KeyboardInterrupt:
             code = INTERRUPTED
             plane.stop()
-            report = plane.wait()
+            reports = plane.wait()
         output.warn(line.removeprefix("proxy: ") for line in plane.complaints())
     finally:
         plane.close()
     if json:
-        output.document(asdict(report))
-    else:
+        shown = [asdict(report) for report in reports]
+        output.document(shown if is_own or len(shown) > 1 else shown[0])
+    for report in () if json else reports:
         _show(report)
-    output.warn(report.warnings)
+    for report in reports:
+        output.warn(f"{report.name}: {line}" if is_own else line for line in report.warnings)
     raise typer.Exit(code)
 
 
 def _show(report: DoorReport) -> None:
     console = output.console()
+    console.print(f"{report.name}: {report.protocol} {report.listen} to {report.to} over {report.link}")
     headings = ("way", "delivered", "delay asked", "late p50", "p99", "max", "rate asked", "achieved", "lost")
     console.print(output.table(headings, [_row(way) for way in report.ways]))
     console.print(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 BYTE = 8 * 10**9  # one byte in units of C
 
@@ -18,22 +19,18 @@ class Capacity:
     def __init__(self, edges_ns: Sequence[int], rates_bps: Sequence[int]) -> None:
         self._edges = list(edges_ns)
         self._rates = list(rates_bps)
-        self._at_edge = [0]
-        for start, end, rate in zip(self._edges, self._edges[1:], self._rates, strict=False):
-            self._at_edge.append(self._at_edge[-1] + rate * (end - start))
+        areas = (
+            rate * (end - start)
+            for start, end, rate in zip(self._edges, self._edges[1:], self._rates, strict=False)
+        )
+        self._at_edge = list(accumulate(areas, initial=0))
         flat = {self._at_edge[i] for i, rate in enumerate(self._rates) if rate == 0}
         self._plateaus = sorted(flat)
 
-    def capped(self, start_ns: int, end_ns: int, rate_bps: int) -> Capacity:
-        """The same, but with at most ``rate_bps`` from ``start_ns`` to ``end_ns``."""
-        last = self._edges[-1]
-        cuts = {min(max(start_ns, 0), last), min(max(end_ns, 0), last)}
-        edges = sorted({*self._edges, *cuts})
-        rates = [
-            min(self.rate(edge), rate_bps) if start_ns <= edge < end_ns else self.rate(edge)
-            for edge in edges[:-1]
-        ]
-        return Capacity(edges, rates)
+    def spliced(self, edges_ns: Sequence[int], rates_bps: Sequence[int]) -> Capacity:
+        """The same before the first of these edges, and these segments from there on; both end together."""
+        i = bisect_left(self._edges, edges_ns[0])
+        return Capacity([*self._edges[:i], *edges_ns], [*self._rates[:i], *rates_bps])
 
     def rate(self, time_ns: int) -> int:
         """Rate in bit/s at a time, 0 outside the scenario."""

@@ -3,18 +3,23 @@
 A datagram of n bytes handed over at ``now`` leaves over [C^-1(s), C^-1(s + n)], s = max(C(now), end of the
 one before), moved on if it would straddle rate 0, and arrives delay(end of leaving) later. It is lost if a
 slot that it touches while it crosses the atmosphere over the ground end is erased. Only the queue's head gets
-a time, so a live fault (Overlay, effective at a future slot) never rewrites a departure. No physics here.
+a time, so a live fault (link/overlay.py, effective at a future slot) never rewrites a departure. No physics.
 """
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_right, insort_right
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
+from operator import attrgetter
 
 from linkemu.link.capacity import BYTE, Capacity
+from linkemu.link.lots import Affliction, Veil, flipped, harm_at
+from linkemu.link.overlaid import Overlaid
+from linkemu.link.overlay import Overlay
 from linkemu.link.timeline import LinkTimeline
 from linkemu.machine import Direction
 
@@ -23,32 +28,24 @@ DEFAULT_HOLD_S = 10.0
 _LEAST_QUEUE_BYTES = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
-class Overlay:
-    """A fault imposed while the link plays, from slot to slot; kept in a journal by its owner.
-
-    ``rate_bps`` caps the rate (0: the sender knows, the modem holds); None leaves it and erases every slot.
-    """
-
-    start_ns: int
-    end_ns: int
-    rate_bps: int | None = 0
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a frozen one takes three times as long to make
 class Delivery:
-    """A datagram that got through. It has been ``due_ns`` at the receiver's aperture."""
+    """A datagram that got through. It has been at the receiver's aperture at ``due_ns``."""
 
     datagram: bytes
     arrived_ns: int
     start_ns: int  # of leaving
     end_ns: int
     due_ns: int
+    copies: int = 1  # 0: a fault has taken this very datagram, 2: one has doubled it
 
 
 @dataclass(slots=True)
 class Counters:
-    """What became of all datagrams: offered = refused + expired + erased + delivered + still inside."""
+    """What became of all datagrams: offered = refused + expired + erased + delivered + still inside.
+
+    Faults ``corrupted`` and kept back (``reordered``) some as they left; ``duplicated`` arrived once more.
+    """
 
     offered: int = 0
     offered_bytes: int = 0
@@ -58,6 +55,9 @@ class Counters:
     erased_bytes: int = 0
     delivered: int = 0
     delivered_bytes: int = 0
+    corrupted: int = 0
+    reordered: int = 0
+    duplicated: int = 0
 
 
 class DelayCurve:
@@ -76,6 +76,11 @@ class DelayCurve:
         for term in self._terms[i]:
             seconds = seconds * u + term
         return round(seconds * _NS)
+
+    def shortest(self) -> int:
+        """The shortest delay in ns at either end of any segment, 0 without segments."""
+        ends = [t for start in self._starts for t in (start, start + self._length - 1)]
+        return min(map(self, ends), default=0)
 
     def longest(self) -> int:
         """The longest delay in ns at either end of any segment, 0 without segments."""
@@ -96,13 +101,16 @@ class Channel:
     ) -> None:
         self.timeline = timeline
         self.capacity = Capacity(timeline.edge_ns.tolist(), timeline.rate_bps.tolist())
-        self.delay = DelayCurve(timeline)
+        self.light = DelayCurve(timeline)
+        self.delay: Callable[[int], int] = self.light  # with what overlays make of it
         self.queue_bytes = default_queue_bytes(timeline) if queue_bytes is None else queue_bytes
         self.counters = Counters()
         self._hold_ns = round(hold_s * _NS)
         self._run_start = array("q", timeline.erased_slot.tobytes())
         self._run_count = array("q", timeline.erased_count.tobytes())
-        self._overlays: list[Overlay] = []
+        self.overlaid = Overlaid(timeline)
+        self._veils: tuple[Veil, ...] = ()
+        self._afflictions: tuple[Affliction, ...] = ()
         self._queue: deque[tuple[bytes, int]] = deque()  # datagram, when it arrived
         self._queued_bytes = 0
         self._head: tuple[int, int, int] | None = None  # start, end (ns) and end position of the queue's head
@@ -140,21 +148,28 @@ class Channel:
         arrived: list[Delivery] = []
         while self._flight and self._flight[0].due_ns <= now_ns:
             delivery = self._flight.popleft()
-            if self._is_erased(delivery):
+            if delivery.copies == 0 or self._is_erased(delivery):
                 self.counters.erased += 1
                 self.counters.erased_bytes += len(delivery.datagram)
             else:
                 self.counters.delivered += 1
                 self.counters.delivered_bytes += len(delivery.datagram)
                 arrived.append(delivery)
+                if delivery.copies > 1:
+                    self.counters.duplicated += 1
+                    arrived.append(delivery)
         return arrived
 
     def next_ns(self) -> int | None:
         """When ``due`` has something to do next; None while empty."""
         if self._flight:
-            return self._flight[0].due_ns
-        if not self._queue:
-            return None
+            first_ns = self._flight[0].due_ns
+            if first_ns <= self._last_due_ns or not self._queue:
+                return first_ns
+            return min(first_ns, self._next_of_queue())  # only what a fault keeps back is in flight
+        return self._next_of_queue() if self._queue else None
+
+    def _next_of_queue(self) -> int:
         arrived_ns = self._queue[0][1]
         head = self._schedule_head()
         if head is None or head[0] > arrived_ns + self._hold_ns:
@@ -171,33 +186,43 @@ class Channel:
         """Bytes waiting in front of the transmitter, or on their way through it."""
         return self._queued_bytes
 
+    def boundary_ns(self, now_ns: int, *, erases: bool = False) -> int:
+        """The first slot's edge at which a change can take effect, erasure too: its slot hasn't begun."""
+        return (max(now_ns, self._settled_ns) // self.timeline.slot_ns + 1) * self.timeline.slot_ns
+
     def impose(self, overlay: Overlay, now_ns: int) -> Overlay:
-        """Put a fault on the link; returns it as it takes effect: whole slots, none begun yet."""
-        self._settle(now_ns)
-        slot = self.timeline.slot_ns
-        start_ns = max(-(-overlay.start_ns // slot), max(now_ns, self._settled_ns) // slot + 1) * slot
-        if now_ns < 0:  # from a journal, before anything was played
-            start_ns = overlay.start_ns
-        end_ns = max(start_ns, -(-overlay.end_ns // slot) * slot)
-        effective = Overlay(start_ns, end_ns, overlay.rate_bps)
-        self._overlays.append(effective)
-        if overlay.rate_bps is not None:
-            self.capacity = self.capacity.capped(start_ns, end_ns, overlay.rate_bps)
-            self._head = None
+        """Put a fault on the link; returns it as it takes effect: whole slots, none begun yet.
+
+        ``now_ns`` below 0: it comes from a journal, as it took effect, before anything was played.
+        """
+        boundary_ns = 0
+        if now_ns >= 0:
+            self._settle(now_ns)
+            boundary_ns = self.boundary_ns(now_ns)
+        effective = self.overlaid.impose(overlay, boundary_ns, self._since_ns())
+        self.renew(effective.start_ns)
         return effective
+
+    def lift(self, name: str | None, now_ns: int, at_ns: int = 0) -> list[Overlay]:
+        """End the overlays of this name (None: all) at the next slot, or at ``at_ns``, a later slot's edge.
+
+        Returns those ended, with their new ends.
+        """
+        self._settle(now_ns)
+        ended = self.overlaid.lift(name, max(self.boundary_ns(now_ns), at_ns))
+        self.renew(min((each.end_ns or 0 for each in ended), default=self.timeline.end_ns))
+        return ended
+
+    def longest_delay_ns(self) -> int:
+        """No delay of what has been given over is longer."""
+        return self.overlaid.longest_delay(self.light.longest())
 
     def is_slot_erased(self, first_slot: int, last_slot: int) -> bool:
         """Whether any slot from first to last (inclusive) is erased, by the timeline or by an overlay."""
         run = bisect_right(self._run_start, last_slot) - 1
         if run >= 0 and self._run_start[run] + self._run_count[run] > first_slot:
             return True
-        slot = self.timeline.slot_ns
-        return any(
-            overlay.rate_bps is None
-            and overlay.start_ns < (last_slot + 1) * slot
-            and first_slot * slot < overlay.end_ns
-            for overlay in self._overlays
-        )
+        return bool(self._veils) and any(veil.hides(first_slot, last_slot) for veil in self._veils)
 
     def erased_slots_until(self, time_ns: int) -> int:
         """How many slots the timeline has asked to erase up to a time."""
@@ -225,10 +250,41 @@ class Channel:
                     return
                 self._sent = self_end
                 self._last_due_ns = max(end_ns + self.delay(end_ns), self._last_due_ns)
-                self._flight.append(Delivery(datagram, arrived_ns, start_ns, end_ns, self._last_due_ns))
+                delivery = Delivery(datagram, arrived_ns, start_ns, end_ns, self._last_due_ns)
+                if self._afflictions:
+                    self._afflict(delivery)
+                if self._flight and self._flight[-1].due_ns > delivery.due_ns:
+                    insort_right(self._flight, delivery, key=attrgetter("due_ns"))
+                else:
+                    self._flight.append(delivery)
             self._queue.popleft()
             self._queued_bytes -= len(datagram)
             self._head = None
+
+    def _afflict(self, delivery: Delivery) -> None:
+        harm = harm_at(self._afflictions, delivery.start_ns)
+        if harm is None:
+            return
+        if harm.flip is not None:
+            delivery.datagram = flipped(delivery.datagram, harm.flip)
+            self.counters.corrupted += 1
+        self.counters.reordered += harm.late_ns > 0
+        delivery.due_ns += harm.late_ns
+        delivery.copies = 0 if harm.erased else 1 + harm.twice
+
+    def renew(self, from_ns: int) -> None:
+        """Play on from ``from_ns`` by the overlays as they now are; what C was before stays."""
+        self.capacity = self.capacity.spliced(*self.overlaid.segments(from_ns))
+        self.delay = self.overlaid.delayed(self.light)
+        self._veils = self.overlaid.veils
+        self._afflictions = self.overlaid.afflictions
+        self._head = None
+
+    def _since_ns(self) -> int:
+        """Nothing that is still inside began to leave earlier."""
+        head = self._schedule_head() if self._queue else None
+        leaving_ns = self._settled_ns if head is None else min(head[0], self._settled_ns)
+        return min((each.start_ns for each in self._flight), default=leaving_ns)
 
     def _schedule_head(self) -> tuple[int, int, int] | None:
         """(start, end, end position) of the queue's head; None if it can never leave."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from linkemu.link.channel import DEFAULT_HOLD_S, Channel, Delivery, Overlay
+from linkemu.link.channel import DEFAULT_HOLD_S, Channel, Delivery
+from linkemu.link.overlay import Overlay, common_boundary
 from linkemu.link.timeline import Cause, Sky
 from linkemu.machine import Direction
 from linkemu.sensor import Sensor
@@ -80,9 +82,28 @@ class Player:
         """Put a live fault on one direction of a link; returns it as it takes effect."""
         channel = self.channels[key]
         effective = channel.impose(overlay, now_ns)
-        self._agenda.put(key, channel.next_ns())
-        self._next_sensor_ns = now_ns
+        self._changed(key, now_ns)
         return effective
+
+    def impose_all(self, batch: Sequence[tuple[Key, Overlay]], now_ns: int) -> list[tuple[Key, Overlay]]:
+        """Put several on at once: those that would begin by then begin together, at one slot's edge."""
+        if not batch:
+            return []
+        channels = [self.channels[key] for key, _ in batch]
+        together_ns = self._boundary(channels, now_ns)
+        return [
+            (key, self.impose(key, replace(each, start_ns=max(each.start_ns, together_ns)), now_ns))
+            for key, each in batch
+        ]
+
+    def lift(self, name: str | None, now_ns: int) -> list[tuple[Key, Overlay]]:
+        """End the live faults of this name (None: all) on all links at one slot's edge; those ended."""
+        together_ns = self._boundary(list(self.channels.values()), now_ns)
+        ended: list[tuple[Key, Overlay]] = []
+        for key, channel in self.channels.items():
+            ended += [(key, each) for each in channel.lift(name, now_ns, together_ns)]
+            self._changed(key, now_ns)
+        return ended
 
     def dark_and_drained(self, now_ns: int) -> bool:
         """No link has light, and nothing waits or flies."""
@@ -94,6 +115,16 @@ class Player:
         """When any link may carry something, from ``now_ns`` on; None if never again."""
         lights = [channel.capacity.next_light(now_ns) for channel in self.channels.values()]
         return min((light for light in lights if light is not None), default=None)
+
+    def _boundary(self, channels: Sequence[Channel], now_ns: int) -> int:
+        return common_boundary(
+            [channel.boundary_ns(now_ns) for channel in channels],
+            {channel.timeline.slot_ns for channel in channels},
+        )
+
+    def _changed(self, key: Key, now_ns: int) -> None:
+        self._agenda.put(key, self.channels[key].next_ns())
+        self._next_sensor_ns = now_ns
 
 
 class _Agenda:

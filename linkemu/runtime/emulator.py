@@ -14,6 +14,7 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from linkemu import telemetry
@@ -28,9 +29,9 @@ from linkemu.contract import (
     peek_frame,
 )
 from linkemu.errors import ContractError, FormatError, InputError, LinkemuError, ResourceError
-from linkemu.link.channel import Overlay
 from linkemu.link.fidelity import Fidelity, Recorder
-from linkemu.link.player import Arrival, Player
+from linkemu.link.overlay import Overlay
+from linkemu.link.player import Arrival, Key, Player
 from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
 from linkemu.runtime import mqtt, orders, realtime
@@ -100,13 +101,19 @@ class Emulator:
             loop.remove_reader(port.socket)
             self._finish(port)
 
-    def impose(self, link: int, direction: Direction, overlay: Overlay) -> Overlay:
-        """Put a live fault on a link from a coming slot on; journalled before it takes effect."""
-        key = (link, direction)
-        effective = self.player.impose(key, overlay, self._time.now_ns())
-        self._records.keep_overlay(key, effective)
-        self._drive()
-        return effective
+    def impose(self, batch: Sequence[tuple[Key, Overlay]]) -> list[tuple[Key, Overlay]]:
+        """Put live faults on links at one coming slot's edge; journalled before they take effect."""
+        return self._changed(self.player.impose_all(batch, self._time.now_ns()))
+
+    def lift(self, name: str | None) -> list[tuple[Key, Overlay]]:
+        """End the live faults of a name (None: all) at one coming slot's edge; journalled likewise."""
+        return self._changed(self.player.lift(name, self._time.now_ns()))
+
+    def _changed(self, batch: list[tuple[Key, Overlay]]) -> list[tuple[Key, Overlay]]:
+        if batch:
+            self._records.keep_overlays(batch)
+            self._drive()
+        return batch
 
     def report(self) -> Fidelity:
         """The fidelity report so far."""
@@ -240,12 +247,16 @@ class Emulator:
             if note.retained:
                 continue  # it was meant for an earlier time
             try:
-                order = orders.read_fault(note.payload)
-                link, direction = order.key(self.player.sky)
+                self._carry_out(orders.read_fault(note.payload))
             except FormatError as error:
                 print(f"emulator: {error}", file=sys.stderr, flush=True)
-                continue
-            self.impose(link, direction, order.overlay(self._time.now_ns()))
+
+    def _carry_out(self, order: orders.Impose | orders.Lift) -> None:
+        match order:
+            case orders.Impose():
+                self.impose(order.overlays(self.player.sky, self._time.now_ns()))
+            case orders.Lift(name):
+                self.lift(name)
 
     async def _tell(self) -> None:
         rounds = 0

@@ -1,63 +1,123 @@
-"""What an operator may order the emulator to do over the bus: to put a live fault on a link.
+"""What an operator may order the emulator to do over the bus: to put live faults on links, and to lift them.
 
-``linkemu/<scenario>/order/fault`` takes JSON: {"station", "satellite", "direction": "up" or "down",
-"duration_s", "start_s": scenario time, by default now, "rate_bps": cap of the rate, by default 0 (the sender
-knows and holds), null: light is lost unseen}, not retained. Pure reading; the emulator carries it out. Nodes
+``linkemu/<scenario>/order/fault`` takes JSON, not retained: {"faults": [...]} imposes all or none, from one
+slot on; each fault names "station", "satellite", "direction" ("up", "down" or "both", the default), when
+("start_s", by default now, and "duration_s", by default until lifted), and what as link/overlayform.py says.
+{"lift": NAME} ends those of a name, {"lift": null} all. Pure reading; the emulator carries it out. Nodes
 never listen here (law 2).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-from pydantic import TypeAdapter, ValidationError
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any
 
 from linkemu import telemetry
 from linkemu.errors import FormatError
-from linkemu.link.channel import Overlay
+from linkemu.link.overlay import Overlay
+from linkemu.link.overlayform import of_record
 from linkemu.link.player import Key
 from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
 
+_MOST_FAULTS = 1000
+_MOST_S = 1e9
+_DIRECTIONS = {"up": (Direction.UP,), "down": (Direction.DOWN,), "both": (Direction.UP, Direction.DOWN)}
+
 
 @dataclass(frozen=True, slots=True)
-class FaultOrder:
-    """A blackout (rate 0), a slower modem (rate above 0) or an unseen loss of light (None)."""
+class Fault:
+    """An overlay for one or both directions of a link; its times count from ``start_s``, None: from now."""
 
     station: str
     satellite: str
-    direction: Literal["up", "down"]
-    duration_s: float
-    start_s: float | None = None
-    rate_bps: int | None = 0
+    directions: tuple[Direction, ...]
+    start_s: float | None
+    duration_s: float | None
+    effects: Overlay
 
-    def key(self, sky: Sky) -> Key:
-        """The direction of the link that is meant; FormatError if the sky has none such."""
-        for number, name in enumerate(sky.links):
-            if (name.station, name.satellite) == (self.station, self.satellite):
-                return number, Direction(self.direction)
-        raise FormatError(f"order: there is no link {self.station} - {self.satellite}")
-
-    def overlay(self, now_ns: int) -> Overlay:
+    def overlays(self, sky: Sky, now_ns: int) -> list[tuple[Key, Overlay]]:
+        """For each direction; FormatError if the sky has no such link."""
         start_ns = now_ns if self.start_s is None else round(self.start_s * 1e9)
-        return Overlay(start_ns, start_ns + round(self.duration_s * 1e9), self.rate_bps)
+        end_ns = None if self.duration_s is None else start_ns + round(self.duration_s * 1e9)
+        effective = replace(self.effects, start_ns=start_ns, end_ns=end_ns)
+        return [(self._key(sky, direction), effective) for direction in self.directions]
+
+    def _key(self, sky: Sky, direction: Direction) -> Key:
+        for number, name in enumerate(sky.links):
+            is_meant = (name.station, name.satellite) == (self.station, self.satellite)
+            if is_meant and (number, direction) in sky.timelines:
+                return number, direction
+        raise FormatError(f"order: there is no link {self.station} - {self.satellite} {direction.value}")
 
 
-_FAULT_ORDER = TypeAdapter(FaultOrder)
+@dataclass(frozen=True, slots=True)
+class Impose:
+    """Put all of these on, at one slot's edge."""
+
+    faults: tuple[Fault, ...]
+
+    def overlays(self, sky: Sky, now_ns: int) -> list[tuple[Key, Overlay]]:
+        return [each for fault in self.faults for each in fault.overlays(sky, now_ns)]
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """End the live faults of a name; None: all."""
+
+    name: str | None
 
 
 def fault_topic(scenario: str) -> str:
     return telemetry.topic(scenario, "order", "fault")
 
 
-def read_fault(payload: bytes) -> FaultOrder:
+def read_fault(payload: bytes) -> Impose | Lift:
     """FormatError in one line if the payload is no such order."""
     try:
-        order = _FAULT_ORDER.validate_json(payload)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise FormatError(f"order: {'.'.join(map(str, first['loc'])) or 'payload'}: {first['msg']}") from None
-    if order.duration_s <= 0 or (order.rate_bps or 0) < 0:
-        raise FormatError("order: duration_s must be above 0, and rate_bps not below")
-    return order
+        order = json.loads(payload)
+    except ValueError as error:  # also bytes that are no UTF-8
+        raise FormatError(f"order: not JSON ({error})") from None
+    except RecursionError:
+        raise FormatError("order: not JSON that anyone would send") from None
+    match order:
+        case {"faults": [_, *_] as rows, **rest} if not rest and len(rows) <= _MOST_FAULTS:
+            return Impose(tuple(_fault(row, f"faults[{place}]") for place, row in enumerate(rows)))
+        case {"lift": (str() | None) as name, **rest} if not rest:
+            return Lift(name)
+    raise FormatError(f'order: expected {{"faults": [1 to {_MOST_FAULTS} of them]}} or {{"lift": NAME}}')
+
+
+def _fault(row: object, where: str) -> Fault:
+    if not isinstance(row, Mapping):
+        raise FormatError(f"order: {where}: not a JSON object")
+    effects = dict(row)
+    station, satellite = effects.pop("station", None), effects.pop("satellite", None)
+    direction = effects.pop("direction", "both")
+    if not isinstance(station, str) or not isinstance(satellite, str):
+        raise FormatError(f"order: {where}: station and satellite must name a link")
+    if not isinstance(direction, str) or direction not in _DIRECTIONS:
+        raise FormatError(f"order: {where}: direction: expected up, down or both")
+    start_s = _seconds(effects.pop("start_s", None), f"{where}.start_s", least=0.0)
+    duration_s = _seconds(effects.pop("duration_s", None), f"{where}.duration_s", least=1e-9)
+    if {"start_ns", "end_ns"} & effects.keys():
+        raise FormatError(f"order: {where}: times of an order are start_s and duration_s")
+    try:
+        overlay = of_record({**effects, "start_ns": 0})
+    except FormatError as error:
+        raise FormatError(f"order: {where}: {error}") from None
+    if overlay == Overlay(0, name=overlay.name, seed=overlay.seed):
+        raise FormatError(f"order: {where}: it has no effect")
+    return Fault(station, satellite, _DIRECTIONS[direction], start_s, duration_s, overlay)
+
+
+def _seconds(value: Any, where: str, *, least: float) -> float | None:
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if is_number and least <= value <= _MOST_S:
+        return float(value)
+    raise FormatError(f"order: {where}: expected seconds from {least:g} to {_MOST_S:g}")

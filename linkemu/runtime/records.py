@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from linkemu.errors import FormatError, ResourceError
-from linkemu.link.channel import Overlay
 from linkemu.link.fidelity import Fidelity
+from linkemu.link.overlay import Overlay
+from linkemu.link.overlayform import of_record, to_record
 from linkemu.link.player import Key
 from linkemu.machine import Direction
 from linkemu.runtime.timemap import TimeMap
@@ -48,8 +50,9 @@ class Records:
         except OSError as error:
             raise ResourceError(str(self._report), error.strerror or str(error)) from None
 
-    def keep_overlay(self, key: Key, overlay: Overlay) -> None:
-        line = json.dumps({"link": key[0], "direction": key[1].value, **asdict(overlay)}) + "\n"
+    def keep_overlays(self, batch: Sequence[tuple[Key, Overlay]]) -> None:
+        """Write down what has been imposed as it takes effect, or how it has ended: all of it or nothing."""
+        line = json.dumps({"overlays": [overlay_row(*each) for each in batch]}) + "\n"
         try:
             with self._overlays.open("a") as file:
                 file.write(line)
@@ -59,20 +62,38 @@ class Records:
             raise ResourceError(str(self._overlays), error.strerror or str(error)) from None
 
     def overlays(self) -> list[tuple[Key, Overlay]]:
-        """All live faults so far; a torn last line never took effect and is cut off."""
+        """All live faults so far as they stand; a torn last line never took effect and is cut off."""
         if not self._overlays.exists():
             return []
         text = self._overlays.read_text()
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
             self._overlays.write_text(whole)
-        return [_overlay(line) for line in whole.splitlines()]
+        return standing(each for line in whole.splitlines() for each in _batch(line))
 
 
-def _overlay(line: str) -> tuple[Key, Overlay]:
+def standing(journal: Iterable[tuple[Key, Overlay]]) -> list[tuple[Key, Overlay]]:
+    """The last word on each fault: a later one that differs in nothing but its end is the same fault."""
+    last = {(key, replace(overlay, end_ns=None)): (key, overlay) for key, overlay in journal}
+    return list(last.values())
+
+
+def overlay_row(key: Key, overlay: Overlay) -> dict[str, object]:
+    """An overlay and where it lies, as a JSON object."""
+    return {"link": key[0], "direction": key[1].value, **to_record(overlay)}
+
+
+def read_overlay_row(row: Mapping[str, object]) -> tuple[Key, Overlay]:
+    """FormatError in one line if it is none."""
+    link, direction = row.get("link"), row.get("direction")
+    if not isinstance(link, int) or direction not in ("up", "down"):
+        raise FormatError("overlay: link: expected its number, and direction up or down")
+    rest = {name: value for name, value in row.items() if name not in ("link", "direction")}
+    return (link, Direction(direction)), of_record(rest)
+
+
+def _batch(line: str) -> list[tuple[Key, Overlay]]:
     try:
-        record = json.loads(line)
-        key = (int(record.pop("link")), Direction(record.pop("direction")))
-        return key, Overlay(**record)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"not a journal of live faults ({error!r}): {line!r}") from None
+        return [read_overlay_row(row) for row in json.loads(line)["overlays"]]
+    except (ValueError, KeyError, TypeError, AttributeError, FormatError) as error:
+        raise FormatError(f"not a journal of live faults ({error}): {line[:200]!r}") from None

@@ -26,15 +26,37 @@ def late_problems(file: shape.ScenarioFile) -> list[Problem]:
     ]
     late = f"is not before the scenario's end at {file.duration:g} s"
     problems += [(place, late) for place, start in starts if start >= file.duration]
-    doors: dict[tuple[str, int], int] = {}
-    for place, station in enumerate(file.station):
-        if station.http is not None and station.http[1] != 0:
-            first = doors.setdefault(station.http, place)
-            if first != place:
-                problems.append((f"station[{place}].http", f"is already the door of station[{first}]"))
+    problems += _shared_addresses(file) + _doors_without_link(file)
     if abs(file.slot * 1e9 - round(file.slot * 1e9)) > 1e-6:
         problems.append(("slot", "is not a whole number of nanoseconds"))
     return problems
+
+
+def _shared_addresses(file: shape.ScenarioFile) -> list[Problem]:
+    """Two doors can't listen on one address, but for one of streams and one of datagrams."""
+    wanted = [
+        *((f"station[{n}].http", f"station[{n}]", "tcp", row.http) for n, row in enumerate(file.station)),
+        *((f"door[{n}].listen", f"door[{n}]", row.protocol, row.listen) for n, row in enumerate(file.door)),
+    ]
+    problems: list[Problem] = []
+    first: dict[tuple[str, tuple[str, int]], str] = {}
+    for place, owner, protocol, address in wanted:
+        if address is None or address[1] == 0:
+            continue
+        before = first.setdefault((protocol, address), owner)
+        if before != owner:
+            problems.append((place, f"is already the door of {before}"))
+    return problems
+
+
+def _doors_without_link(file: shape.ScenarioFile) -> list[Problem]:
+    several = {"station": len(file.station) > 1, "satellite": len(file.satellite) > 1}
+    return [
+        (f"door[{place}].{end}", f"is missing, as there is more than one {end}")
+        for place, row in enumerate(file.door)
+        for end in several
+        if several[end] and getattr(row, end) is None
+    ]
 
 
 def scenario(
@@ -86,6 +108,20 @@ def scenario(
             file.turbulence.ground,
             file.turbulence.wander,
             file.turbulence.precompensation,
+        ),
+        doors=tuple(
+            model.Door(
+                row.id,
+                row.station or file.station[0].id,
+                row.satellite or file.satellite[0].id,
+                row.listen,
+                row.to,
+                row.protocol,
+                row.outage[0],
+                row.outage[1],
+                row.uplink,
+            )
+            for row in file.door
         ),
     )
 

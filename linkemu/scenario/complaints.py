@@ -28,7 +28,7 @@ def dotted(place: Sequence[str | int], above: str = "") -> str:
     """("station", 0, "mask") as station[0].mask."""
     path = above
     for step in place:
-        path += f"[{step}]" if isinstance(step, int) else f".{_plain(step)}" if path else _plain(step)
+        path += f"[{step}]" if isinstance(step, int) else f".{plain(step)}" if path else plain(step)
     return path
 
 
@@ -41,7 +41,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(names)}" if names else "none is defined"
 
 
-def _plain(key: str) -> str:
+def plain(key: str) -> str:
     shown = key if key.isprintable() else repr(key)
     return shown if len(shown) <= 60 else shown[:60] + "…"
 

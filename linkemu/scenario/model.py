@@ -178,6 +178,21 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    """A door for clients that know nothing of us, over one link (docs/proxy.md)."""
+
+    id: str
+    station: str
+    satellite: str
+    listen: tuple[str, int]  # port 0: any free one
+    to: tuple[str, int]
+    protocol: Literal["tcp", "udp"]
+    outage: Literal["hold", "arq", "reset", "refuse", "half-open"]
+    patience_s: float  # of reset
+    uplink: Literal["client", "server"]  # who is on the ground
+
+
+@dataclass(frozen=True, slots=True)
 class TransferSettings:
     """Sizes of the transfer protocol."""
 
@@ -238,3 +253,4 @@ class Scenario:
     acquisition: Acquisition
     text: str
     turbulence: Turbulence = Turbulence()
+    doors: tuple[Door, ...] = ()

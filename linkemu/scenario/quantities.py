@@ -152,6 +152,16 @@ def _address(value: object) -> tuple[str, int]:
     return match[1] or match[2], int(match[3])
 
 
+def _outage(value: object) -> tuple[str, float]:
+    """What an outage does to the connections of a door: ("hold", 0), ("reset", seconds), …"""
+    name, colon, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not colon and name in ("hold", "arq", "refuse", "half-open"):
+        return name, 0.0
+    if name != "reset" or not colon:
+        raise wrong('expected "hold", "arq", "reset:30s", "refuse" or "half-open"')
+    return name, _of(units.duration_s, units.DURATION, "1 ms", "100 d").check(rest)
+
+
 def _start(value: object) -> object:
     if value == NEXT_PASS:
         return NEXT_PASS
@@ -180,6 +190,7 @@ Identifier = Annotated[str, BeforeValidator(_identifier)]
 FileName = Annotated[str, BeforeValidator(_file_name)]
 ExistingFile = Annotated[Any, BeforeValidator(_existing_file)]
 Address = Annotated[Any, BeforeValidator(_address)]
+Outage = Annotated[Any, BeforeValidator(_outage)]
 Start = Annotated[Any, BeforeValidator(_start)]
 Norad = Annotated[str, BeforeValidator(_number_of_catalogue)]
 

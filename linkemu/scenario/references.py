@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from linkemu.scenario.complaints import Problem, nearest
+from linkemu.scenario.complaints import Problem, nearest, plain
 
 _REFERENCES = (
     ("satellite", "terminal", "terminal"),
@@ -19,6 +19,8 @@ _REFERENCES = (
     ("fault", "satellite", "satellite"),
     ("transfer", "station", "station"),
     ("transfer", "satellite", "satellite"),
+    ("door", "station", "station"),
+    ("door", "satellite", "satellite"),
 )
 
 
@@ -35,7 +37,7 @@ def check(document: Mapping[str, Any], preset_terminals: Collection[str]) -> lis
             name = row.get(key)
             if isinstance(name, str) and name not in known[target]:
                 problems.append(
-                    (f"{kind}[{place}].{key}", f'no {target} "{name[:60]}", {nearest(name, known[target])}')
+                    (f"{kind}[{place}].{key}", f'no {target} "{plain(name)}", {nearest(name, known[target])}')
                 )
     return problems
 
@@ -48,8 +50,8 @@ def rows(document: Mapping[str, Any], kind: str) -> Iterator[tuple[int, dict[str
 
 
 def _duplicates(document: Mapping[str, Any]) -> Iterator[Problem]:
-    """A node's id is unique over stations and satellites, a terminal's over terminals."""
-    for kinds in (("terminal",), ("station", "satellite")):
+    """An id is unique over stations and satellites, over terminals, and over doors."""
+    for kinds in (("terminal",), ("station", "satellite"), ("door",)):
         first: dict[str, str] = {}
         for kind in kinds:
             for place, row in rows(document, kind):
@@ -57,5 +59,5 @@ def _duplicates(document: Mapping[str, Any]) -> Iterator[Problem]:
                 if not isinstance(name, str):
                     continue
                 if name in first:
-                    yield f"{kind}[{place}].id", f'"{name[:60]}" is already the id of {first[name]}'
+                    yield f"{kind}[{place}].id", f'"{plain(name)}" is already the id of {first[name]}'
                 first.setdefault(name, f"{kind}[{place}]")

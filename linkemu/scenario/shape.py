@@ -23,6 +23,7 @@ from linkemu.scenario.quantities import (
     Latitude,
     Longitude,
     Norad,
+    Outage,
     Queue,
     Size,
     Slot,
@@ -112,6 +113,25 @@ class TransferTable(Table):
         return self
 
 
+class DoorTable(Table):
+    id: Identifier
+    station: Identifier | None = None
+    satellite: Identifier | None = None
+    listen: Address = ("127.0.0.1", 0)
+    to: Address
+    protocol: Literal["tcp", "udp"] = "tcp"
+    outage: Outage = ("hold", 0.0)
+    uplink: Literal["client", "server"] = "client"
+
+    @model_validator(mode="after")
+    def _can_be_opened(self) -> DoorTable:
+        if self.protocol == "udp" and self.outage[0] != "hold":
+            raise wrong("an outage has no meaning for datagrams, which are lost or held")
+        if self.to[1] == 0:
+            raise wrong("to needs the port of a server")
+        return self
+
+
 class ProtocolTable(Table):
     chunk: Chunk = 2**20
     frame: Frame = 60 * 2**10
@@ -161,6 +181,7 @@ class ScenarioFile(Table):
     cloud: list[CloudTable] = Field(default_factory=list)
     fault: list[FaultTable] = Field(default_factory=list)
     transfer: list[TransferTable] = Field(default_factory=list)
+    door: list[DoorTable] = Field(default_factory=list)
     protocol: ProtocolTable = ProtocolTable()
     queue: QueueTable = QueueTable()
     acquisition: AcquisitionTable = AcquisitionTable()

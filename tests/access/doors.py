@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from linkemu.access import settings
 from linkemu.access.gauge import DoorReport
 from linkemu.access.settings import Address, Anchor, End, Outages, Proxy
 from linkemu.link.timeline import Cause, Sky, constant
@@ -47,7 +48,8 @@ class Door:
         """End it, and what it says of itself."""
         self.process.terminate()
         assert self.process.stdout is not None
-        report = DoorReport.of(json.loads(self.process.stdout.readline())["report"])
+        (said,) = json.loads(self.process.stdout.readline())["reports"]
+        report = DoorReport.of(said)
         assert self.process.wait(10) == 0
         self.reports.append(report)
         return report
@@ -90,12 +92,7 @@ def door(
     played.save(room / "sky")
     Proxy(
         room / "sky",
-        0,
-        listen,
-        to,
-        "udp" if udp else "tcp",
-        Outages.parse(outage),
-        uplink,
+        (settings.Door(listen, to, "udp" if udp else "tcp", Outages.parse(outage), uplink),),
         start_s,
         anchor,
         queue_bytes,
@@ -109,7 +106,7 @@ def door(
     try:
         assert process.stdout is not None
         said = json.loads(process.stdout.readline())
-        host, port = said["listening"]
+        host, port = said["doors"]["door"]
         yield Door(process, (host, port), (said["zero_ns"] or 0) / 1e9)
     finally:
         process.kill()

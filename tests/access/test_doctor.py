@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from linkemu.access import doctor_trials as trials
+from linkemu.access import packet
 from linkemu.access.doctor import examine
 
 LINKEMU = (sys.executable, "-m", "linkemu.cli.main")
@@ -68,6 +70,11 @@ def test_a_process_that_may_do_less_is_told_so() -> None:
     assert found["open files"]["found"] == "512 now, 512 at most"
     assert found["SCHED_FIFO"]["verdict"] == "poor"
     assert "rtprio" in found["SCHED_FIFO"]["fix"]
+    granted = trials.receive_buffer_bytes(packet.ENOUGH_BYTES)
+    if "rmem_max" in (found["packet buffers"]["fix"] or ""):
+        assert found["packet buffers"]["verdict"] == "poor"
+    else:
+        assert granted >= packet.ENOUGH_BYTES
     assert modes["run --clock virtual"]["works"]
     assert told["healthy"] == all(mode["works"] for mode in told["modes"]) == (code == 0)
     if modes["exec"]["works"]:
@@ -82,6 +89,13 @@ def test_a_process_that_may_do_less_is_told_so() -> None:
 
 def test_the_buffer_is_what_the_kernel_counts() -> None:
     assert trials.receive_buffer_bytes(1 << 16) == 1 << 16
+
+
+def test_headroom_is_told_in_bits_of_each_door() -> None:
+    (found,) = [each for each in examine().findings if each.name == "headroom"]
+    proxy, within = re.findall(r"(\d+) (?:Gbit/s )?through (?:proxy|exec)", found.found)
+    assert int(proxy) >= int(within)
+    assert (found.fix is None) == (int(within) >= 10) or int(within) == 10  # rounded
 
 
 def test_timers_are_late_and_never_early() -> None:

@@ -43,6 +43,11 @@ def dark(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--link", "ogs:b", "--start-at", "60"], "--start-at: 60 is not within the scenario"),
         (["--link", "ogs:b", "--start-at", "nan"], "--start-at: nan is not within the scenario"),
         (["--link", "ogs:b", "--start-at", "light"], "--start-at: this link never has light"),
+        (["--link", "ogs:b", "--json", "/"], "--json: /: Is a directory"),
+        (
+            ["--link", "ogs:b", "--json", "/no/such/place"],
+            "--json: /no/such/place: No such file or directory",
+        ),
     ],
 )
 def test_a_wrong_option_is_named(dark: Path, options: list[str], said: str) -> None:
@@ -55,6 +60,16 @@ def test_a_wrong_option_is_named(dark: Path, options: list[str], said: str) -> N
 def test_a_command_that_nobody_has() -> None:
     result = CliRunner().invoke(app, ["exec", str(DEMO), "--", "./nonesuch", "--help"])
     assert (result.exit_code, result.stderr) == (2, "linkemu: COMMAND: ./nonesuch: no such command\n")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a sky", bytes(4096)])
+def test_a_file_that_is_no_sky(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "broken.sky"
+    file.write_bytes(content)
+    result = CliRunner().invoke(app, ["exec", str(DEMO), "--sky", str(file), "--", "true"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"linkemu: --sky: {file}: ")
+    assert result.stderr.count("\n") == 1
 
 
 def test_an_order_reads_as_it_was_written() -> None:

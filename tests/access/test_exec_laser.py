@@ -129,6 +129,18 @@ def test_what_waits_too_long_is_dropped() -> None:
     assert beam.queued_bytes == 0
 
 
+def test_nothing_leaves_in_the_past_of_what_stood_before_it() -> None:
+    """The first straddles an outage and expires; the second would have fitted before it, and hasn't left."""
+    sky = link(dark=[(0.0505, 5.0, Cause.CLOUD)])
+    channel = Channel(sky, queue_bytes=10_000, hold_s=0.02)
+    beam = Beam(sky, queue_bytes=10_000, hold_s=0.02)
+    for size, at_ns in ((1500, 50 * MS), (20, 50 * MS + 100_000)):
+        channel.offer(bytes(size), at_ns)
+        beam.offer(plain(size), 0, at_ns)
+    assert [channel.due(200 * MS), beam.due(200 * MS)] == [[], []]
+    assert beam.tally.expired == channel.counters.expired == 2
+
+
 def test_what_is_not_ip_is_counted() -> None:
     beam = Beam(link(), queue_bytes=None, hold_s=1.0)
     beam.offer(bytes(60), 0, 0)

@@ -9,7 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,8 +52,75 @@ def test_nothing_is_left_of_it(networks: None, tmp_path: Path) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-@pytest.mark.parametrize("victim", ["the command's parent", "the house", "the first process"])
-def test_a_kill_leaves_nothing(networks: None, victim: str, tmp_path: Path) -> None:
+def test_a_server_that_dies_is_refused_by_light(networks: None, capfd: pytest.CaptureFixture[str]) -> None:
+    """The command goes on; who connects hears of the closed port a round trip later."""
+    probe = f"""
+import socket, time
+began = time.perf_counter()
+try:
+    socket.create_connection(("{GATEWAY_4}", 7000), timeout=5)
+except ConnectionRefusedError:
+    print(time.perf_counter() - began)
+"""
+    outcome = run(Order((sys.executable, "-c", probe), serve="exit 3"), sky())
+    assert outcome.code == 0
+    assert 24 * MS <= float(capfd.readouterr().out) < 1.0
+
+
+def test_a_server_that_is_killed_resets_its_client(networks: None, capfd: pytest.CaptureFixture[str]) -> None:
+    probe = f"""
+import socket
+peer = socket.create_connection(("{GATEWAY_4}", 7000), timeout=5)
+try:
+    print(peer.recv(1))
+except ConnectionResetError:
+    print("reset")
+"""
+    serve = shlex.join((sys.executable, "-c", _DOOMED))
+    assert run(Order((sys.executable, "-c", probe), serve=serve), sky()).code == 0
+    assert capfd.readouterr().out.strip() == "reset"
+
+
+_DOOMED = """
+import os, signal, socket
+listener = socket.create_server(("0.0.0.0", 7000))
+peer, _ = listener.accept()
+peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_machine_is_as_it_was(networks: None) -> None:
+    """No interface, address, route, rule or setting of the machine's own network changes, nor a mount."""
+    before = _machine()
+    seen = "import sys; sys.stdout.write(open('/proc/net/dev').read())"
+    assert run(Order((sys.executable, "-c", seen), serve=f"exec {SINK}"), sky()).code == 0
+    assert _machine() == before
+
+
+def _machine() -> dict[str, str]:
+    tables = {name: Path("/proc/net", name).read_text() for name in ("route", "if_inet6", "ipv6_route")}
+    devices = [line.partition(":")[0] for line in Path("/proc/net/dev").read_text().splitlines()]
+    sysctls = ("ipv4/ip_forward", "ipv4/tcp_wmem", "ipv4/ping_group_range", "ipv6/conf/default/accept_ra")
+    settings = {name: Path("/proc/sys/net", name).read_text() for name in sysctls}
+    return tables | settings | {"devices": " ".join(devices), "mounts": Path("/proc/mounts").read_text()}
+
+
+@pytest.mark.parametrize(
+    ("victim", "by", "code"),
+    [
+        ("the command's parent", signal.SIGKILL, -signal.SIGKILL),
+        ("the command's parent", signal.SIGTERM, -signal.SIGTERM),
+        ("the command's parent", signal.SIGHUP, -signal.SIGHUP),
+        ("the house", signal.SIGKILL, 1),
+        ("the first process", signal.SIGKILL, 128 + signal.SIGKILL),
+        ("the server", signal.SIGKILL, None),
+        ("the command", signal.SIGKILL, 128 + signal.SIGKILL),
+    ],
+)
+def test_a_kill_leaves_nothing(
+    networks: None, victim: str, by: signal.Signals, code: int | None, tmp_path: Path
+) -> None:
     mark, file = f"1003.{os.getpid()}", tmp_path / "flat.sky"
     sky().save(file)
     line = (sys.executable, "-m", "linkemu.cli.main", "exec", str(ROOT / "configs" / "demo.toml"))
@@ -65,20 +132,30 @@ def test_a_kill_leaves_nothing(networks: None, victim: str, tmp_path: Path) -> N
         "--",
         "sh",
         "-c",
-        f"setsid sleep {mark} & sleep {mark}",
+        f"setsid sleep {mark} & sleep {mark}; exit 5",
     )
     before = _networks()
-    with subprocess.Popen((*line, "--link", "ogs:sat", *rest)) as parent:
+    told = tmp_path / "told"
+    with told.open("w") as errors, subprocess.Popen((*line, *rest), stderr=errors) as parent:
         until(lambda: len([pid for pid in _processes(mark) if _name(pid) == "sleep"]) == 3)
         assert _networks() > before
         house = _child(parent.pid)
-        os.kill(
-            {"the command's parent": parent.pid, "the house": house}.get(victim, _child(house)),
-            signal.SIGKILL,
-        )
-        parent.wait(10)
+        first = _child(house)
+        victims = {"the command's parent": parent.pid, "the house": house, "the first process": first}
+        server, command = _children(first)
+        victims |= {"the server": server, "the command": command}
+        os.kill(victims[victim], by)
+        if code is None:  # the command doesn't mind
+            until(lambda: server not in _children(first))
+            assert parent.poll() is None
+            os.kill(command, signal.SIGTERM)
+        assert parent.wait(10) == (128 + signal.SIGTERM if code is None else code)
     until(lambda: not _processes(mark))
     assert _networks() == before
+    if victim == "the house":
+        assert (
+            told.read_text() == "linkemu: data plane of exec: it ended with exit code 137, and all with it\n"
+        )
 
 
 def test_interrupting_is_for_the_command(networks: None, tmp_path: Path) -> None:
@@ -95,9 +172,11 @@ def test_interrupting_is_for_the_command(networks: None, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("by", ["tun", "packet"])
-def test_without_any_privilege(networks: None, by: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("who", ["without rights", "somebody else"])
+def test_without_any_privilege(networks: None, by: str, who: str, tmp_path: Path) -> None:
     """As an ordinary user, who has a user namespace and no more."""
-    why = _refusal_without_rights(by, tmp_path)
+    become = drop_rights if who == "without rights" else be_somebody
+    why = _refusal_without_rights(by, tmp_path, become)
     if why is not None:
         pytest.skip(f"rootless exec by {by} can't run here: {why}")
     file = tmp_path / "flat.sky"
@@ -115,7 +194,7 @@ def test_without_any_privilege(networks: None, by: str, tmp_path: Path) -> None:
     ping = program("ping", GATEWAY_4, 5, 0.01)
     done = subprocess.run(
         (*line, "--carrier", by, "--json", str(report), "--", *ping),
-        preexec_fn=drop_rights,
+        preexec_fn=become,
         capture_output=True,
         text=True,
         timeout=30,
@@ -126,11 +205,11 @@ def test_without_any_privilege(networks: None, by: str, tmp_path: Path) -> None:
     assert (written["rootless"], written["carrier"]) == (True, by)
 
 
-def _refusal_without_rights(by: str, directory: Path) -> str | None:
+def _refusal_without_rights(by: str, directory: Path, become: Callable[[], None]) -> str | None:
     code = "from linkemu.access.exec_run import attempt\nfrom linkemu.access.exec_order import Order\n"
     code += f"attempt(Order(command=(), carrier={by!r}))"
     line = (sys.executable, "-c", code)
-    done = subprocess.run(line, preexec_fn=drop_rights, capture_output=True, text=True, cwd=directory)
+    done = subprocess.run(line, preexec_fn=become, capture_output=True, text=True, cwd=directory)
     return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
 
 
@@ -142,6 +221,18 @@ def drop_rights() -> None:
     libc = ctypes.CDLL(None)
     for number in set(range(64)) - {31}:
         libc.prctl(24, number, 0, 0, 0)  # PR_CAPBSET_DROP, linux/prctl.h
+
+
+def be_somebody() -> None:
+    """Between fork and exec: user 1000 of a user namespace, who has no right from the exec on.
+
+    To the machine's files it is whoever it was, so that the interpreter can be read wherever it lies.
+    """
+    user, group = os.geteuid(), os.getegid()
+    if ctypes.CDLL(None, use_errno=True).unshare(0x10000000) != 0:  # CLONE_NEWUSER, linux/sched.h
+        raise OSError(ctypes.get_errno(), "user namespace")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"1000 {user} 1"), ("gid_map", f"1000 {group} 1")):
+        Path("/proc/self", name).write_text(text)
 
 
 def _each_process() -> Iterator[Path]:
@@ -178,4 +269,8 @@ def _networks() -> set[str]:
 
 
 def _child(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+    return _children(pid)[0]
+
+
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -143,7 +143,8 @@ def _runs(pid: int) -> bool:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "2 linkemu: --to: '' is not HOST:PORT"),
+        ((), "2 linkemu: SCENARIO: expected a scenario file, or --sky FILE"),
+        ((CONFIG,), "2 linkemu: --to: expected HOST:PORT, or a scenario with a [[door]]"),
         (("--to", "nowhere"), "2 linkemu: --to: 'nowhere' is not HOST:PORT"),
         (("--to", "h:1", "--outage", "maybe"), "2 linkemu: --outage: 'maybe' is not one of hold, arq"),
         (("--to", "h:1", "--udp", "--outage", "arq"), "2 linkemu: --outage: has no meaning for datagrams"),

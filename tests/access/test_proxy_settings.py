@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkemu.access.gauge import DoorReport, Gauge, warnings
-from linkemu.access.settings import Behaviour, Outages, Proxy, address, choose_link, spoken
+from linkemu.access.settings import Behaviour, Door, Outages, Proxy, address, choose_link, spoken
 from linkemu.errors import FormatError, InputError
 from linkemu.link.timeline import Sky, constant
 from linkemu.machine import Direction
@@ -67,16 +67,15 @@ def test_wrong_outages(text):
 def test_the_file_carries_everything(tmp_path):
     told = Proxy(
         Path("a.sky"),
-        2,
-        ("::1", 1),
-        ("h", 2),
-        "udp",
-        Outages(Behaviour.RESET, 3.0),
-        "server",
+        (
+            Door(("::1", 1), ("h", 2), "udp", Outages(Behaviour.RESET, 3.0), "server", 2, "one"),
+            Door(("::1", 0), ("h", 2), name="two"),
+        ),
         4.5,
         "first-byte",
         99,
         1.5,
+        Path("map"),
     )
     told.save(tmp_path / "file")
     assert Proxy.load(tmp_path / "file") == told

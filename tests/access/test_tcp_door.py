@@ -352,10 +352,11 @@ def test_half_open_forgets_the_far_side_and_answers_later_bytes_with_a_reset(tmp
 
 def test_a_taken_port_is_one_line(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        from linkemu.access.settings import Proxy
+        from linkemu.access.settings import Door, Proxy
 
         sky(10**6).save(tmp_path / "sky")
-        Proxy(tmp_path / "sky", 0, taken.getsockname(), ("127.0.0.1", 9)).save(tmp_path / "proxy.json")
+        told = Door(taken.getsockname(), ("127.0.0.1", 9))
+        Proxy(tmp_path / "sky", (told,)).save(tmp_path / "proxy.json")
         done = subprocess.run(
             [sys.executable, "-m", "linkemu.access.dataplane", tmp_path / "proxy.json"],
             capture_output=True,

@@ -16,7 +16,7 @@ from linkemu.access.flow import Flow
 from linkemu.access.gauge import Gauge
 from linkemu.access.pace import Pace
 from linkemu.access.pieces import Mark, Stock
-from linkemu.access.serialiser import Serialiser, long_lights
+from linkemu.access.serialiser import Serialiser
 from linkemu.access.way import Way
 from linkemu.machine import Direction
 
@@ -51,7 +51,11 @@ def a_way(rate_bps: int = 10**10) -> Way:
     up, down = (played.timelines[0, way] for way in Direction)
     pace = Pace(0)
     pace.begin()
-    return Way(Serialiser(up, down, repeat=False), pace, Gauge("up", long_lights(up)), rate_bps)
+    return Way(Serialiser(up, down, repeat=False), pace, rate_bps)
+
+
+def a_gauge() -> Gauge:
+    return Gauge("up", [(0, 60 * 10**9)])
 
 
 def carry(data: bytes, most_pipes: int, sizes: random.Random) -> tuple[bytes, Flow, Ends, Way]:
@@ -59,7 +63,7 @@ def carry(data: bytes, most_pipes: int, sizes: random.Random) -> tuple[bytes, Fl
     source, read_end = pair()
     write_end, sink = pair()
     way, ends, stock = a_way(), Ends(), Stock(most_pipes)
-    flow = Flow(way, ends, stock)
+    flow = Flow(way, ends, stock, a_gauge())
     flow.source, flow.sink = read_end, write_end
     got, sent, is_open = bytearray(), 0, True
     while Mark.END not in ends.said:
@@ -102,7 +106,7 @@ def test_what_is_dropped_in_mid_stream_is_freed(most_pipes):
     source, read_end = pair()
     write_end, sink = pair()
     way, stock = a_way(), Stock(most_pipes)
-    flow = Flow(way, Ends(), stock)
+    flow = Flow(way, Ends(), stock, a_gauge())
     flow.source, flow.sink = read_end, write_end
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     for _ in range(200):  # nobody reads at the sink

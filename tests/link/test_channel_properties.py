@@ -12,7 +12,8 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from linkemu.link.channel import Channel, Overlay
+from linkemu.link.channel import Channel
+from linkemu.link.overlay import Overlay
 from linkemu.link.timeline import Cause, LinkTimeline, constant
 from linkemu.machine import Direction
 
@@ -195,7 +196,7 @@ def test_a_live_fault_rewrites_nothing_before_it_begins(
     effective = None
     for now_ns, size in [*absolute(gaps), (END_NS, 0)]:
         if effective is None and now_ns >= at_ns:
-            effective = faulted.impose(Overlay(at_ns, at_ns + length_ns, rate), at_ns)
+            effective = faulted.impose(Overlay(at_ns, at_ns + length_ns, rate_cap_bps=rate), at_ns)
         if size:
             plain.offer(bytes(size), now_ns)
             faulted.offer(bytes(size), now_ns)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from linkemu.link.capacity import BYTE, Capacity
-from linkemu.link.channel import Channel, DelayCurve, Overlay, default_queue_bytes
+from linkemu.link.channel import Channel, DelayCurve, default_queue_bytes
+from linkemu.link.overlay import Overlay, blackhole, outage
 from linkemu.link.timeline import Cause, constant
 from linkemu.machine import Direction
 
@@ -146,9 +147,9 @@ def test_overlays_from_a_journal_act_as_they_did() -> None:
     """A restarted emulator gets the effective overlays back, and plays the same."""
     link = channel([])
     effective = [
-        link.impose(Overlay(1_000_000_001, 1_500_000_000, 0), 0),
-        link.impose(Overlay(0, 2_000_000_000, RATE // 2), 3 * MS),
-        link.impose(Overlay(1_700_000_000, 1_800_000_000, None), 3 * MS),
+        link.impose(outage(1_000_000_001, 1_500_000_000), 0),
+        link.impose(Overlay(0, 2_000_000_000, rate_cap_bps=RATE // 2), 3 * MS),
+        link.impose(blackhole(1_700_000_000, 1_800_000_000), 3 * MS),
     ]
     assert [each.start_ns for each in effective] == [1001 * MS, 4 * MS, 1700 * MS]
     again = channel([])

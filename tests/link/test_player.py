@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from linkemu.link.channel import Overlay
+from linkemu.link.overlay import blackhole, outage
 from linkemu.link.player import Player
 from linkemu.link.timeline import Cause, LinkTimeline, Sky, constant
 from linkemu.machine import Direction
@@ -72,7 +72,7 @@ def test_dark_and_drained_only_when_nothing_flies() -> None:
 def test_a_live_blackout_is_seen_by_the_sensor_and_holds_the_modem() -> None:
     player = Player(sky())
     player.sensors(3 * S)
-    effective = player.impose((0, Direction.UP), Overlay(3 * S, round(3.5 * S)), 3 * S)
+    effective = player.impose((0, Direction.UP), outage(3 * S, round(3.5 * S)), 3 * S)
     assert effective.start_ns == 3 * S + 1_000_000  # the next slot
     seen = []
     while (at := player.next_ns()) is not None and at < 4 * S:
@@ -85,7 +85,7 @@ def test_a_live_blackout_is_seen_by_the_sensor_and_holds_the_modem() -> None:
 
 def test_a_live_erasure_loses_frames_unseen_by_the_sender() -> None:
     player = Player(sky())
-    player.impose((0, Direction.DOWN), Overlay(round(3.2 * S), round(3.4 * S), None), 3 * S)
+    player.impose((0, Direction.DOWN), blackhole(round(3.2 * S), round(3.4 * S)), 3 * S)
     for at_s in (2.9, 3.0, 3.1, 3.2):  # they cross the atmosphere when they arrive, 0.25 s later
         player.offer(0, Direction.DOWN, f"{at_s}".encode(), round(at_s * S))
     assert [arrival.delivery.datagram for arrival in player.due(9 * S)] == [b"2.9", b"3.2"]

@@ -17,8 +17,8 @@ import pytest
 from linkemu import telemetry
 from linkemu.contract import Beat, EmulatorFile, Frame, Hello, NodeEntry, NodeFile, NodeLink, Sensor, encode
 from linkemu.errors import InputError, ResourceError
-from linkemu.link.channel import Overlay
 from linkemu.link.fidelity import Fidelity
+from linkemu.link.overlay import outage
 from linkemu.link.timeline import Cause, Sky, constant
 from linkemu.machine import Direction
 from linkemu.plan import Plan, Window
@@ -185,8 +185,9 @@ async def test_a_live_fault_is_journalled_and_holds_the_modem(start, tmp_path: P
     emulator, ground, orbit, _ = await start()
     await until(lambda: ground.clock.now() > 0)
     now_ns = round(ground.clock.now() * 1e9)
-    effective = emulator.impose(0, Direction.UP, Overlay(now_ns, now_ns + 300_000_000, 0))
-    [record] = [json.loads(line) for line in (tmp_path / "state" / "overlays.jsonl").read_text().splitlines()]
+    [(_, effective)] = emulator.impose([((0, Direction.UP), outage(now_ns, now_ns + 300_000_000))])
+    [line] = (tmp_path / "state" / "overlays.jsonl").read_text().splitlines()
+    [record] = json.loads(line)["overlays"]
     assert record["start_ns"] == effective.start_ns and record["direction"] == "up"
     await until(lambda: not ground.sensors[-1][1].locked)
     ground.terminal.send(0, b"held")
@@ -231,21 +232,16 @@ async def test_an_operator_s_fault_comes_over_the_bus_and_nonsense_does_no_harm(
     emulator, ground, orbit, bus = await start()
     await until(lambda: ground.clock.now() > 0)
     topic = "linkemu/test/order/fault"
-    order = {
+    fault = {
         "station": "koganei",
         "satellite": "iss",
         "direction": "up",
         "duration_s": 100.0,
-        "rate_bps": None,
+        "erase_slots": {"every": 1},
     }
-    for wrong in (
-        {},
-        {**order, "satellite": "moon"},
-        {**order, "duration_s": -1},
-        {**order, "rate_bps": "x"},
-    ):
-        bus.publish(topic, wrong)
-    bus.publish(topic, order)
+    for wrong in ({}, {"satellite": "moon"}, {"duration_s": -1}, {"erase_slots": "x"}):
+        bus.publish(topic, {"faults": [{**fault, **wrong}]} if wrong else {})
+    bus.publish(topic, {"faults": [fault]})
     channel = emulator.player.channels[(0, Direction.UP)]
     await until(lambda: channel.is_slot_erased(0, 10**6))
     await until(lambda: channel.is_slot_erased(0, int(ground.clock.now() * 1000) - 1))
@@ -254,6 +250,10 @@ async def test_an_operator_s_fault_comes_over_the_bus_and_nonsense_does_no_harm(
     assert ground.sensors[-1][1].locked and not orbit.light
     complaints = capfd.readouterr().err.splitlines()
     assert len(complaints) == 4 and "no link koganei - moon" in complaints[1]
+    bus.publish(topic, {"lift": None})
+    await until(lambda: channel.overlaid.live(round(ground.clock.now() * 1e9)) == [])
+    ground.terminal.send(0, b"seen again")
+    await until(lambda: orbit.light)
 
 
 async def test_a_report_that_cant_be_written_costs_no_light(start, tmp_path: Path, capfd) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from linkemu import scenario as scenarios
 from linkemu.errors import FormatError, RecordError, ScenarioError, TimelineError
 from linkemu.link import reshape
+from linkemu.link.overlayform import of_record
 from linkemu.link.timeline import Sky
 from linkemu.plan import Plan
 from linkemu.record import chain, files, manifest
@@ -132,17 +133,16 @@ def _faults(path: Path, links: int) -> tuple[Row, ...]:
     if not isinstance(rows, list):
         raise RecordError(str(path), None, "expected a list of live faults")
     for number, row in enumerate(rows, start=1):
-        if not _is_fault(row, links):
-            raise RecordError(str(path), None, f"fault {number}: expected link, direction and times in ns")
+        _blame(path, partial(_check_fault, number, row, links))
     return tuple(rows)
 
 
-def _is_fault(row: object, links: int) -> bool:
+def _check_fault(number: int, row: object, links: int) -> None:
     match row:
-        case {"link": int(link), "direction": "up" | "down", "start_ns": int(start_ns), **rest}:
-            end_ns = rest.get("end_ns")
-            return 0 <= link < links and (end_ns is None or (isinstance(end_ns, int) and end_ns >= start_ns))
-    return False
+        case {"link": int(link), "direction": "up" | "down", **overlay} if 0 <= link < links:
+            of_record(overlay)
+        case _:
+            raise FormatError(f"fault {number}: expected the number of a link, a direction and an overlay")
 
 
 def _blame(path: Path, read: Callable[[], _T]) -> _T:

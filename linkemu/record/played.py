@@ -13,7 +13,7 @@ from linkemu.plan import Plan
 from linkemu.scenario import Changes, Scenario
 
 Row = dict[str, Any]
-"""A live fault as a JSON object: "link", "direction", "start_ns", "end_ns" (None or absent: to the end), …"""
+"""A live fault as a JSON object: "link", "direction" and the fields of an overlay (link/overlayform.py)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

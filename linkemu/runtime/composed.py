@@ -19,8 +19,8 @@ from typing import Literal
 from linkemu.disk import Disk
 from linkemu.errors import LinkemuError
 from linkemu.forecast import Forecast, forecast
-from linkemu.link.channel import Overlay
 from linkemu.link.fidelity import Fidelity
+from linkemu.link.overlay import Overlay
 from linkemu.link.player import Key, Player
 from linkemu.runtime.bus import Bus, MemoryBus, NullBus
 from linkemu.runtime.clock import Clock, VirtualClock, VirtualLoop

@@ -100,7 +100,7 @@ FAULTS = st.lists(
             "direction": way,
             "start_ns": start * 10**6,
             "end_ns": (start + length) * 10**6,
-            "rate_bps": rate,
+            "rate_cap_bps": rate,
         },
         st.sampled_from(["up", "down"]),
         st.integers(0, 70_000),

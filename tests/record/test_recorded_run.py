@@ -61,7 +61,7 @@ def test_a_replay_can_be_recorded_and_replayed(tmp_path: Path, record: tuple[Pat
 
 
 def test_live_faults_are_imposed_again(tmp_path: Path, small: Played) -> None:
-    dark = {"link": 0, "direction": "up", "start_ns": 2 * 10**9, "end_ns": 5 * 10**9, "rate_bps": 0}
+    dark = {"link": 0, "direction": "up", "start_ns": 2 * 10**9, "end_ns": 5 * 10**9, "rate_cap_bps": 0}
     result = made.recorded(tmp_path / "run", replace(small, faults=(dark,)))
     assert result.digest != made.run(small).digest
     assert opening.load(tmp_path / "run").played.faults == (dark,)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +67,12 @@ async def _run(room: Path, played: Played, kill: str | None = None) -> opening.R
             await until(lambda: _lives(room / "record" / "traces" / f"{kill}.jsonl") == 2, 20)
         await session.finished()
     return opening.load(room / "record")
+
+
+def test_the_count_of_replays_goes_on_working(tmp_path: Path) -> None:
+    """bench/replays.py, which shows 100 of 100 on other Pythons: here twice, in processes of their own."""
+    bench = Path(__file__).parents[2] / "bench" / "replays.py"
+    place = made.scenario(tmp_path).path
+    command = [sys.executable, str(bench), str(place), "--times", "2", "--processes", "2", "--json"]
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=80).stdout)
+    assert [(row["times"], row["same"]) for row in told["replays"]] == [(2, 2)]

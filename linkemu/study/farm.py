@@ -25,13 +25,13 @@ def here(
     if count <= 1:
         yield from ((number, work(each)) for number, each in enumerate(questions))
         return
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_deaf) as pool:
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_deaf)
+    try:
         waiting = {pool.submit(work, each): number for number, each in enumerate(questions)}
-        try:
-            for done in as_completed(waiting):
-                yield waiting[done], done.result()
-        finally:  # who asks no more, or was interrupted, waits for no more than what is under way
-            pool.shutdown(wait=False, cancel_futures=True)
+        for done in as_completed(waiting):
+            yield waiting[done], done.result()
+    finally:  # who asks no more, or was interrupted, waits for no more than what is under way
+        pool.shutdown(cancel_futures=True)
 
 
 def _deaf() -> None:

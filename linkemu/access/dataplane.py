@@ -47,7 +47,7 @@ def main() -> int:
         doors = {name: list(opened.door.address) for name, opened in plane.doors.items()}
         _tell({"doors": doors, "zero_ns": plane.zero_ns})
         plane.run()
-        _tell({"reports": [asdict(report) for report in plane.reports()]})
+        _tell({"reports": [asdict(report) for report in plane.reports()], "faults": plane.faults()})
     except LinkemuError as error:
         print(f"proxy: {error}", file=sys.stderr)
         return error.exit_code

@@ -51,6 +51,7 @@ class Standing:
         self.has_streams_only = True
         self._light = DelayCurve(timeline)
         self._carriers: list[Carrier] = []
+        self.history: list[Overlay] = []  # all that was imposed or ended, as it took effect
 
     def join(self, carrier: Carrier, *, is_of_streams: bool = False) -> None:
         """One more carrier, with all that stands."""
@@ -74,6 +75,7 @@ class Standing:
     def impose(self, overlay: Overlay, now_ns: int, at_ns: int) -> Overlay:
         """From ``at_ns`` on, a boundary of all carriers, or from its own later start; as it takes effect."""
         effective = self.overlaid.impose(overlay, at_ns, now_ns)
+        self.history.append(effective)
         for carrier in self._carriers:
             carrier.impose(effective, now_ns)
         self._relight(at_ns)
@@ -82,6 +84,7 @@ class Standing:
     def lift(self, name: str, now_ns: int, at_ns: int) -> list[Overlay]:
         """End those of a name at ``at_ns``; returns them with their new ends."""
         ended = self.overlaid.lift(name, at_ns)
+        self.history += ended
         for carrier in self._carriers:
             carrier.lift(name, now_ns, at_ns)
         self._relight(at_ns)

@@ -20,6 +20,7 @@ from linkemu.access.gauge import DoorReport
 from linkemu.access.settings import Address, Proxy
 from linkemu.errors import FormatError, InputError, ResourceError
 from linkemu.link.timeline import Sky
+from linkemu.record.played import Row
 from linkemu.runtime.leash import leash
 
 _MODULE = "linkemu.access.dataplane"
@@ -37,6 +38,7 @@ class DataPlane:
     ) -> None:
         self.addresses = addresses
         self.control = control
+        self.faults: list[Row] = []  # live ones as they took effect, once it has ended
         self.pid = process.pid
         self._process = process
 
@@ -81,6 +83,7 @@ class DataPlane:
         if said is None:
             raise _refusal(self._process)
         self._process.wait(_PATIENCE_S)
+        self.faults = said["faults"]
         return [DoorReport.of(report) for report in said["reports"]]
 
     def stop(self) -> None:

@@ -10,6 +10,7 @@ import gc
 import select
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from linkemu.access.desk import Desk
 from linkemu.access.gauge import DoorReport, Gauge, WayReport, warnings
@@ -18,11 +19,14 @@ from linkemu.access.pace import Pace
 from linkemu.access.played import Played, both
 from linkemu.access.reactor import Reactor
 from linkemu.access.settings import Behaviour, Door, Proxy, spoken
-from linkemu.access.tcp import TcpDoor
+from linkemu.access.tcp import Connection, TcpDoor
 from linkemu.access.udp import UdpDoor
+from linkemu.access.witness import Witness
 from linkemu.errors import InputError
 from linkemu.link.timeline import Sky
-from linkemu.runtime import realtime
+from linkemu.record.played import Row
+from linkemu.runtime import past, realtime
+from linkemu.runtime.records import overlay_row, standing
 
 _COLLECT_EVERY_NS = 5_000_000_000
 
@@ -52,6 +56,8 @@ class Plane:
         self._proxy = proxy
         self.sky = Sky.load(proxy.sky)
         self.standings = Standings(self.sky)
+        for key, overlay in past.overlays(proxy.faults):
+            self.standings[key].impose(overlay, 0, 0)
         self._end_ns = max((each.end_ns for each in self.sky.timelines.values()), default=0)
         self._reactor = Reactor()
         self._reactor.stop_at_signals()
@@ -60,6 +66,8 @@ class Plane:
         self.doors: dict[str, Opened] = {}
         self._closed: list[DoorReport] = []
         self._desk: Desk | None = None
+        self._witness = None if proxy.record is None else Witness(proxy.record)
+        self._is_witnessed = False
         self._began_s, self._cpu_s = time.monotonic(), time.process_time()
         self._stolen_s = realtime.stolen_s()
         for door in proxy.doors:
@@ -114,6 +122,8 @@ class Plane:
         gauges = there, back
         door = self._tcp(told, played, gauges) if told.protocol == "tcp" else self._udp(told, played, gauges)
         opened = self.doors[told.name] = Opened(told, played, gauges, door)
+        if self._witness is not None and isinstance(door, TcpDoor):
+            door.witness = partial(self._saw, self._witness, told.name)
         return opened
 
     def close(self, name: str) -> DoorReport:
@@ -132,10 +142,30 @@ class Plane:
             for opened in self.doors.values():
                 opened.door.close()
             self._reactor.close()
+            if self._witness is not None:
+                self._write_down(self._witness, self._pace.now_ns())
+                self._witness.close()
 
     def reports(self) -> list[DoorReport]:
         """Of each door so far, those that were closed at the end."""
         return [*map(self._report, self.doors.values()), *self._closed]
+
+    def faults(self) -> list[Row]:
+        """All live faults as they took effect."""
+        journal = [(key, each) for key, of in self.standings.items() for each in of.history]
+        return [overlay_row(*each) for each in standing(journal)]
+
+    def _saw(self, witness: Witness, door: str, what: str, connection: Connection) -> None:
+        witness.saw(self._pace.now_ns(), door, what, number=connection.number)
+
+    def _write_down(self, witness: Witness, now_ns: int) -> None:
+        if not self._pace.begun:
+            return
+        if not self._is_witnessed:
+            self._is_witnessed = True
+            links = {opened.told.link for opened in self.doors.values()}
+            witness.begin(self.sky, links, self._pace.start_ns)
+        witness.step(min(now_ns, self._end_ns))
 
     def _link(self, number: int) -> Played:
         played = self._played.get(number)
@@ -167,6 +197,8 @@ class Plane:
         times += [way.next_ns() for way in ways]  # once all have stepped, as one wakes another
         if self._desk is not None:
             times.append(self._desk.step(now_ns))
+        if self._witness is not None:
+            self._write_down(self._witness, now_ns)
         if now_ns >= self._end_ns:
             self._reactor.stop()
         self._collect(now_ns)

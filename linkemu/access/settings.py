@@ -109,12 +109,15 @@ class Proxy:
     queue_bytes: int | None = None  # of datagrams; None: the link's own default
     hold_s: float = 10.0  # how long a datagram waits for light
     time_map: Path | None = None  # live by this map (runtime.timemap), of an emulator, and not by an anchor
+    faults: tuple[dict[str, Any], ...] = ()  # live ones of a recorded run (runtime.past)
+    record: Path | None = None  # directory of the traces of a run that is recorded
 
     def save(self, path: Path) -> None:
         content = asdict(self) | {
             "sky": str(self.sky),
             "doors": [door.document() for door in self.doors],
             "time_map": None if self.time_map is None else str(self.time_map),
+            "record": None if self.record is None else str(self.record),
         }
         try:
             path.write_text(json.dumps(content))
@@ -126,11 +129,13 @@ class Proxy:
         """FormatError if it isn't such a file."""
         try:
             content = json.loads(path.read_text())
-            time_map = content.pop("time_map")
+            time_map, record = content.pop("time_map"), content.pop("record")
             return cls(
                 Path(content.pop("sky")),
                 tuple(Door.of(door) for door in content.pop("doors")),
                 time_map=None if time_map is None else Path(time_map),
+                faults=tuple(content.pop("faults")),
+                record=None if record is None else Path(record),
                 **content,
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, FormatError) as error:

@@ -231,6 +231,7 @@ class TcpDoor:
         self.doom_ns: int | None = None  # how long a connection may live from now on
         self._doomed_ns = 0  # since when that holds
         self.notice: Callable[[str, Connection], None] | None = None  # is told "opened", "reset", "closed"
+        self.witness: Callable[[str, Connection], None] | None = None  # likewise, of a run that is recorded
         self._open: dict[Connection, None] = {}  # in the order of their coming
         self._were_reset: set[int] = set()
         self._window_bytes = window_bytes
@@ -439,6 +440,8 @@ class TcpDoor:
     def _tell(self, what: str, connection: Connection) -> None:
         if self.notice is not None:
             self.notice(what, connection)
+        if self.witness is not None:
+            self.witness(what, connection)
 
     @staticmethod
     def _say(line: str) -> None:

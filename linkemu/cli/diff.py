@@ -64,6 +64,7 @@ def told(found: Difference) -> list[str]:
             f"{each.start_s:.3f} to {each.end_s:.3f} s, {each.cause}"
             for each in found.outages
         ),
+        *_few(map(_figure, found.edges)),
         *_few(map(_figure, found.delivered)),
         *_few(map(_figure, found.transfers)),
         "same" if found.is_same else "the runs differ",
@@ -73,7 +74,7 @@ def told(found: Difference) -> list[str]:
 
 def _traces(found: Difference) -> str:
     if not found.compared_traces:
-        return "traces: not compared, as both must be of the virtual clock"
+        return "traces: none to compare, as both must be of the virtual clock, or of doors"
     verdict = "differ" if found.records else "same"
     return f"traces ({', '.join(found.compared_traces)}): {verdict}"
 

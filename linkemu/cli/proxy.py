@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linkemu.cli import control as controls
-from linkemu.cli import output, readers
+from linkemu.cli import excerpts, output, readers, sources
 from linkemu.cli.door import INTERRUPTED
 from linkemu.errors import InputError
 
 if TYPE_CHECKING:
     from linkemu.access.gauge import DoorReport, WayReport
     from linkemu.access.settings import Door, Proxy
+    from linkemu.cli.sources import Source
     from linkemu.control.server import Control
     from linkemu.link.timeline import Sky
-    from linkemu.scenario import Scenario
+    from linkemu.record.played import Played
+    from linkemu.record.recording import Recording
 
 
 def proxy(
-    scenario: Annotated[Path | None, typer.Argument(help="Scenario file (TOML).", show_default=False)] = None,
+    scenario: Annotated[
+        Path | None, typer.Argument(help="Scenario file (TOML), or a recorded run.", show_default=False)
+    ] = None,
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where clients connect; port 0: any free one.")
     ] = "127.0.0.1:0",
@@ -66,6 +70,14 @@ def proxy(
         ),
     ] = "listen",
     sky: Annotated[Path | None, typer.Option(help="Play this compiled sky (linkemu forecast --out).")] = None,
+    start: excerpts.From = None,
+    length: excerpts.For = None,
+    shift: excerpts.Shift = None,
+    slow: excerpts.Slow = None,
+    loop: excerpts.Loop = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Record the run into this new directory: it can be played again.")
+    ] = None,
     control: controls.Address = None,
     control_file: controls.File = None,
     toxiproxy: controls.Toxiproxy = None,
@@ -74,20 +86,27 @@ def proxy(
     """Put any TCP or UDP client on a link: rate, light time and outages of a real pass.
 
     Runs until the scenario ends or Ctrl-C, then reports what was asked of the link and what was achieved.
+    A recorded run instead of a scenario plays its own sky, by the doors that it had if there is no --to.
 
     \b
     Examples:
       linkemu proxy configs/demo.toml --listen 127.0.0.1:8022 --to 127.0.0.1:22
       linkemu proxy configs/doors.toml --control 127.0.0.1:8480 --control-file control.json
       linkemu proxy configs/demo.toml --listen 127.0.0.1:5300 --to 127.0.0.1:53 --udp --anchor first-byte
+      linkemu proxy recorded/demo --to 127.0.0.1:80 --anchor first-byte --from 10 --record recorded/curl
       linkemu proxy --sky demo.sky --listen "[::1]:8080" --to 127.0.0.1:80 --outage reset:30s --json
     """
     from linkemu.access import settings
 
+    if record is not None:
+        from linkemu.record import recording
+
+        recording.make_room(record)
     given = _given_door(listen, to, udp, outage, uplink) if to else None
-    read, played = _sky(scenario, sky)
+    source = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop))
+    read, played = source.played.scenario, source.played.sky
     if given is None:
-        doors = _own_doors(read, played)
+        doors = _own_doors(source)
     else:
         doors = (replace(given, link=settings.choose_link(played, link)),)
     told = settings.Proxy(
@@ -97,10 +116,11 @@ def proxy(
         "first-byte" if anchor == "first-byte" else "listen",
         None if read is None else read.queue.size_bytes,
         10.0 if read is None else read.queue.hold_s,
+        faults=source.played.faults,
     )
     _check_start(told.start_s, played)
     with controls.bound(control, control_file, toxiproxy) or nullcontext() as served:
-        _run(told, played, json, served, is_own=not to)
+        play(told, source.played, json, served, record, is_own=not to)
 
 
 def _given_door(listen: str, to: str, udp: bool, outage: str, uplink: str) -> Door:
@@ -119,10 +139,13 @@ def _given_door(listen: str, to: str, udp: bool, outage: str, uplink: str) -> Do
     )
 
 
-def _own_doors(scenario: Scenario | None, sky: Sky) -> tuple[Door, ...]:
-    """The doors of the scenario."""
+def _own_doors(source: Source) -> tuple[Door, ...]:
+    """The doors of the recorded run, else of the scenario."""
     from linkemu.access import settings
 
+    if (recorded := source.document(sources.DOORS)) is not None:
+        return tuple(settings.Door.of(each) for each in recorded["doors"])
+    scenario, sky = source.played.scenario, source.played.sky
     if scenario is None or not scenario.doors:
         raise InputError("--to", "expected HOST:PORT, or a scenario with a [[door]]")
     return settings.doors_of(scenario, sky)
@@ -143,28 +166,24 @@ def _check_start(start_s: float, sky: Sky) -> None:
         raise InputError("--start-at", f"{start_s:g} s is not before the scenario's end at {end_s:g} s")
 
 
-def _sky(scenario: Path | None, path: Path | None) -> tuple[Scenario | None, Sky]:
-    """The scenario if there is one, and the sky to play: a given one, else compiled."""
-    from linkemu import scenario as scenarios
-    from linkemu.forecast import forecast
-    from linkemu.link.timeline import Sky
-
-    read = None if scenario is None else scenarios.load(scenario)
-    if path is not None:
-        return read, Sky.load(path)
-    if read is None:
-        raise InputError("SCENARIO", "expected a scenario file, or --sky FILE")
-    compiled = forecast(read)
-    output.warn(compiled.warnings)
-    return read, compiled.sky
-
-
-def _run(told: Proxy, sky: Sky, json: bool, control: Control | None, *, is_own: bool) -> None:
+def play(
+    told: Proxy,
+    played: Played,
+    json: bool,
+    control: Control | None = None,
+    record: Path | None = None,
+    *,
+    is_own: bool,
+) -> None:
     """Until the end or a signal; then the report, a list of them for a scenario's doors."""
     from linkemu.access.launch import DataPlane
     from linkemu.access.settings import spoken
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sky, recording = played.sky, None
+    if record is not None:
+        recording = _begin(record, told, played)
+        told = replace(told, record=recording.trace("doors").parent.absolute())
     plane = DataPlane.start(told, sky)
     code = 0
     try:
@@ -183,6 +202,8 @@ def _run(told: Proxy, sky: Sky, json: bool, control: Control | None, *, is_own: 
         output.warn(line.removeprefix("proxy: ") for line in plane.complaints())
     finally:
         plane.close()
+    if recording is not None:
+        recording.finish(faults=plane.faults, reports=[asdict(report) for report in reports])
     if json:
         shown = [asdict(report) for report in reports]
         output.document(shown if is_own or len(shown) > 1 else shown[0])
@@ -191,6 +212,20 @@ def _run(told: Proxy, sky: Sky, json: bool, control: Control | None, *, is_own: 
     for report in reports:
         output.warn(f"{report.name}: {line}" if is_own else line for line in report.warnings)
     raise typer.Exit(code)
+
+
+def _begin(directory: Path, told: Proxy, played: Played) -> Recording:
+    from linkemu.record.manifest import Pace
+    from linkemu.record.recording import Recording
+
+    doors = {
+        "doors": [door.document() for door in told.doors],
+        "anchor": told.anchor,
+        "start_s": told.start_s,
+        "queue_bytes": told.queue_bytes,
+        "hold_s": told.hold_s,
+    }
+    return Recording.begin(directory, "proxy", played, Pace(), **{sources.DOORS: doors})
 
 
 def _show(report: DoorReport) -> None:

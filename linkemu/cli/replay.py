@@ -79,7 +79,8 @@ def replay(
 ) -> None:
     """Play a recorded run again: the same sky, from its file, with the same plans and work.
 
-    Under the virtual clock a whole run must be the same to the last record: exit code 0, else 1.
+    Under the virtual clock a whole run must be the same to the last record: exit code 0, else 1. Of a proxy
+    it opens the doors again, under the same sky.
 
     \b
     Examples:
@@ -105,10 +106,13 @@ def replay(
     from linkemu.record import opening
 
     found = opening.load(what)
-    if found.played.scenario is None:
-        raise InputError(str(what), "was recorded without a scenario: play its sky with proxy or exec")
     part = excerpts.Given(start, length, shift, slow, loop).excerpt(found.played.epoch)
     played = part.apply(found.played)
+    if found.manifest.command == "proxy":
+        _refuse({"--clock": clock, "--rate": rate}, "doors are for real clients: they have the real clock")
+        _doors(found, played, how)
+    if found.played.scenario is None or not found.played.plans:
+        raise InputError(str(what), "holds no plans for nodes of ours: play its sky with proxy or exec")
     pace = _pace(found.manifest.clock, how)
     if pace.mode == "virtual":
         raise typer.Exit(_virtually(found, played, how))
@@ -216,6 +220,23 @@ def _in_processes(played: Played, pace: Pace, how: How) -> int:
     if record is not None:
         options = replace(options, record=lambda _: Recording.begin(record, "replay", played, pace))
     return processes.watched(scenario, options, how.json, compiled)
+
+
+def _doors(found: Record, played: Played, how: How) -> None:
+    """Open the doors that the run had, for as many clients as come."""
+    from linkemu.access.settings import Door, Proxy
+    from linkemu.cli import proxy, sources
+
+    told = found.document(sources.DOORS)
+    doors = tuple(Door.of(each) for each in told["doors"])
+    rest = {key: told[key] for key in ("start_s", "anchor", "queue_bytes", "hold_s")}
+    proxy.play(
+        Proxy(Path(), doors, **rest, faults=played.faults),
+        played,
+        how.json,
+        record=how.record,
+        is_own=len(doors) > 1,
+    )
 
 
 def _past_day(path: Path, day: Day, how: How) -> int:

@@ -1,7 +1,8 @@
 """What two recorded runs differ in: their skies, their traces, what was delivered, and when it was complete.
 
 Traces are compared record by record where both runs were under the virtual clock; under the real one their
-times never agree. ``within_s`` is by how much times may differ and still count as the same. Pure but for the
+times never agree, but for the trace of the sky that doors have played: that one as far as both runs went.
+``within_s`` is by how much times may differ and still count as the same. Pure but for the
 reading of what Record gives.
 """
 
@@ -16,6 +17,7 @@ from linkemu.link.outages import Outage, outages
 from linkemu.link.timeline import LinkTimeline, Sky
 from linkemu.machine import Direction
 from linkemu.record.chain import Event, TraceFile
+from linkemu.record.layout import SKY_TRACE
 from linkemu.record.opening import Record
 
 Way = tuple[str, str, str]
@@ -61,13 +63,15 @@ class Difference:
     compared_traces: tuple[str, ...]
     records: tuple[RecordDifference, ...]
     outages: tuple[OutageDifference, ...]
+    edges: tuple[FigureDifference, ...]  # first and last light of each stretch, as doors have played it
     delivered: tuple[FigureDifference, ...]
     transfers: tuple[FigureDifference, ...]
 
     @property
     def is_same(self) -> bool:
         """Nothing of what was compared differs."""
-        return not (self.records or self.outages or self.delivered or self.transfers) and self.sky_is_same
+        figures = (*self.edges, *self.delivered, *self.transfers)
+        return self.sky_is_same and not (self.records or self.outages or figures)
 
 
 def compare(first: Record, second: Record, within_s: float = 0.0) -> Difference:
@@ -80,21 +84,24 @@ def compare(first: Record, second: Record, within_s: float = 0.0) -> Difference:
         names,
         tuple(each for each in found if each is not None),
         tuple(_outages(*skies, within_s)),
+        tuple(_figures(_edges(first), _edges(second), within_s)),
         tuple(_figures(_delivered(first), _delivered(second), 0.0)),
         tuple(_figures(_transfers(first), _transfers(second), within_s)),
     )
 
 
 def _common_traces(first: Record, second: Record) -> tuple[str, ...]:
+    common = set(first.traces()) & set(second.traces())
     if any(each.manifest.clock.mode != "virtual" for each in (first, second)):
-        return ()
-    return tuple(sorted(set(first.traces()) & set(second.traces())))
+        common &= {SKY_TRACE}
+    return tuple(sorted(common))
 
 
 def _first_difference(name: str, first: TraceFile, second: TraceFile) -> RecordDifference | None:
     if first.digest == second.digest:
         return None
-    pairs = enumerate(zip_longest(first.events, second.events), start=1)
+    together = zip if name == SKY_TRACE else zip_longest
+    pairs = enumerate(together(first.events, second.events), start=1)
     return next((RecordDifference(name, n, one, other) for n, (one, other) in pairs if one != other), None)
 
 
@@ -150,6 +157,19 @@ def _agree(one: object, other: object, within: float) -> bool:
     if isinstance(one, float) and isinstance(other, float):
         return abs(one - other) <= within
     return one == other
+
+
+def _edges(record: Record) -> Figures:
+    """When light began and ended to carry, of each stretch of it, by the reports of doors."""
+    return {
+        f"{report['name']} {way['direction']}, light from {edge['start_s']:.3f} s": {
+            "first_s": edge["first_s"],
+            "last_s": edge["last_s"],
+        }
+        for report in record.document("reports") or ()
+        for way in report["ways"]
+        for edge in way["edges"]
+    }
 
 
 def _delivered(record: Record) -> Figures:

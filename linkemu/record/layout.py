@@ -7,3 +7,4 @@ PLANS = "plans"  # NODE.json
 PRESETS = "presets"  # the preset files of the scenario room, as they were
 INPUTS = "inputs"  # every file that the scenario names
 TRACES = "traces"  # NAME.jsonl
+SKY_TRACE = "sky"  # of a run with doors: the sky as it was played, whoever the clients were

@@ -35,8 +35,10 @@ class Recording:
         self._manifest = begun
 
     @classmethod
-    def begin(cls, directory: Path, command: str, played: Played, pace: Pace) -> Recording:
-        """Write all that the run is given.
+    def begin(
+        cls, directory: Path, command: str, played: Played, pace: Pace, **documents: object
+    ) -> Recording:
+        """Write all that the run is given, each document as NAME.json.
 
         Raises:
             InputError: the directory holds something already, or the scenario isn't what its text says.
@@ -48,6 +50,8 @@ class Recording:
         for node, plan in played.plans.items():
             files.put(directory / PLANS / f"{node}.json", plan.to_json().encode() + b"\n")
         files.put_document(directory / FAULTS, list(played.faults))
+        for name, document in documents.items():
+            files.put_document(directory / f"{name}.json", document)
         begun = Manifest(
             command=command,
             epoch=played.epoch,

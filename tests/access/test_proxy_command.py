@@ -143,13 +143,13 @@ def _runs(pid: int) -> bool:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "2 linkemu: SCENARIO: expected a scenario file, or --sky FILE"),
+        ((), "2 linkemu: SCENARIO: expected a scenario file, a recorded run, or --sky FILE"),
         ((CONFIG,), "2 linkemu: --to: expected HOST:PORT, or a scenario with a [[door]]"),
         (("--to", "nowhere"), "2 linkemu: --to: 'nowhere' is not HOST:PORT"),
         (("--to", "h:1", "--outage", "maybe"), "2 linkemu: --outage: 'maybe' is not one of hold, arq"),
         (("--to", "h:1", "--udp", "--outage", "arq"), "2 linkemu: --outage: has no meaning for datagrams"),
         (("--to", "h:1", "--uplink", "nobody"), "2 linkemu: --uplink: 'nobody' is not one of"),
-        (("--to", "h:1"), "2 linkemu: SCENARIO: expected a scenario file, or --sky FILE"),
+        (("--to", "h:1"), "2 linkemu: SCENARIO: expected a scenario file, a recorded run, or --sky FILE"),
         (("missing.toml", "--to", "h:1"), "2 linkemu: missing.toml: No such file"),
     ],
 )

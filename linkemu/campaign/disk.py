@@ -162,6 +162,16 @@ class SimulatedDisk:
     def used_bytes(self) -> int:
         return sum(len(each.data) for each in self._files.values())
 
+    def rot(self, seed: int) -> Path | None:
+        """Flip a bit of a durable file, both by the seed; the file, None if there is no byte to rot."""
+        random = Random(seed)
+        paths = [path for path, file in self._files.items() if file.durable and not file.pending]
+        if not paths:
+            return None
+        path = random.choice(sorted(paths))
+        self.damage(path, random.randrange(len(self._files[path].data)))
+        return path
+
     def damage(self, path: Path, offset: int) -> None:
         """Flip a bit behind everybody's back."""
         self._files[path].data[offset] ^= 1

@@ -10,13 +10,14 @@ import math
 from collections.abc import Sequence
 from typing import TypeVar
 
-from linkemu.campaign.faults import BadPlan, Crash, Fades, Fault, Frames, Outage, Skew, SlowDisk, Way
+from linkemu.campaign.faults import BadPlan, Crash, Fades, Fault, Frames, Outage, Rot, Skew, SlowDisk, Way
 from linkemu.campaign.machine import PATIENCE_s
 from linkemu.campaign.stage import Stage
 from linkemu.rng import Stream
 
 _MOST = 14  # faults of a seed
 _NEAR_s = 3.0  # of an order
+_ROTTEN = 0.08  # of the seeds have a bit that rots, which excuses much
 _BLOCK = 128
 _KINDS = (
     *("crash",) * 8,
@@ -36,6 +37,8 @@ def draw(seed: int, stage: Stage) -> tuple[Fault, ...]:
     """The faults of a seed, by time of their kinds as drawn."""
     dice = _Dice(Stream(seed, "campaign"))
     drawn = [_fault(dice, stage) for _ in range(dice.count(1, _MOST))]
+    if dice.share() < _ROTTEN:
+        drawn.append(Rot(dice.one(stage.nodes), _when(dice, stage, 0.0), dice.seed()))
     return tuple(sorted(drawn, key=lambda fault: (getattr(fault, "at_s", 0.0), str(fault))))
 
 

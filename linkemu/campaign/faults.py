@@ -136,5 +136,16 @@ class SlowDisk:
     fault: Literal["slow disk"] = "slow disk"
 
 
-Fault = Crash | Outage | Fades | Frames | Skew | BadPlan | SlowDisk
+@dataclass(frozen=True, slots=True)
+class Rot:
+    """A bit of what a node has stored durably changes, in a file and at a place by the seed."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    node: str
+    at_s: _Time
+    seed: _Seed = 0
+    fault: Literal["rot"] = "rot"
+
+
+Fault = Crash | Outage | Fades | Frames | Skew | BadPlan | SlowDisk | Rot
 AnyFault = Annotated[Fault, Field(discriminator="fault")]

@@ -18,6 +18,7 @@ from linkemu.campaign.clock import LifeClock
 from linkemu.campaign.disk import PowerCut, SimulatedDisk
 from linkemu.campaign.faults import Crash, Fault, Skew, SlowDisk
 from linkemu.contract import NodeLink
+from linkemu.errors import LinkemuError
 from linkemu.plan import Plan
 from linkemu.runtime.clock import Clock
 from linkemu.runtime.memory import MemoryEmulator
@@ -161,7 +162,8 @@ class Machine:
             return
         rest = _beside_power_cuts(task.exception())
         if rest is not None:
-            self._told("exception", f"{type(rest).__name__}: {rest}")
+            refused = isinstance(rest, LinkemuError)
+            self._told("refused" if refused else "exception", f"{type(rest).__name__}: {rest}")
         elif task.exception() is None and self.on:
             self._told("ended", "it returned, though nobody had cancelled it")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linkemu.campaign.disk import SimulatedDisk
-from linkemu.campaign.faults import Crash, Fault, Frames
+from linkemu.campaign.faults import Crash, Fault, Frames, Rot
 from linkemu.campaign.machine import LifeTerminal, Machine, stepping
 from linkemu.campaign.stage import Stage
 from linkemu.campaign.watch import Order, Violation, Watch, content_of
@@ -115,6 +115,9 @@ class _Run:
         self._install_files()
         for machine in self.machines.values():
             machine.start()
+        for fault in self._faults:
+            if isinstance(fault, Rot):
+                loop.call_at(fault.at_s, self._rot, fault)
         crashes = [
             loop.create_task(self._crash(clock, each)) for each in self._faults if isinstance(each, Crash)
         ]
@@ -130,6 +133,10 @@ class _Run:
     async def _crash(self, clock: Clock, crash: Crash) -> None:
         await clock.sleep_until(crash.at_s)
         await self.machines[crash.node].crash(crash)
+
+    def _rot(self, fault: Rot) -> None:
+        if self.machines[fault.node].disk.rot(fault.seed) is not None:
+            self.watch.rotten(fault.node)
 
     async def _until_the_end(self, clock: Clock) -> None:
         while clock.now() < self._stage.scenario.duration_s:

@@ -5,12 +5,16 @@ what stations announce. How a node lays out its disk is not known here: bytes ar
 lie.
 
     acknowledged   a node states a chunk as durable that a power cut would take, or has taken
-    took back      it states one as missing that it had stated as durable
+    took back      it states one as missing that it had stated as durable, and hasn't the whole file as one
     corrupt        a transfer is announced as verified whose bytes are not those that were put, or not on disk
     custody        a transfer that had ended goes on
     resent         a chunk is sent again though its acknowledgement is in the journal
     unfinished     at the end, a transfer is not verified that is so under a calm sky
+    refused        a node says that it can't go on, though its disk is sound
     exception, ended, hangs, busy, memory: of a node as a program
+
+A disk on which a bit has rotted may lose what it held, and its node may refuse to go on. What still holds:
+nobody takes the rotten bytes for good ones.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from linkemu.transfer.manifest import Manifest
 from linkemu.transfer.report import Section, State
 
 _TYPE_AT = 3  # in the header of a frame
-_HOLDS = (State.HELD, State.COMPLETE, State.VERIFIED)
+_BY_ROT = ("acknowledged", "took back", "refused", "custody")
 Order = tuple[str, str, str, str]  # station, action, satellite, name
 
 
@@ -66,12 +70,19 @@ class Watch:
         self._fetched: dict[tuple[str, str], bytes] = {}  # contents by station and custody id
         self._excused: set[tuple[str, str]] = set()
         self._told: set[tuple[str, str, str]] = set()
+        self._rotten: set[str] = set()
 
     def tell(self, what: str, node: str, details: str) -> None:
         """Note a violation; one that was noted already is not noted again."""
+        if what in _BY_ROT and node in self._rotten:
+            return
         if (what, node, details) not in self._told:
             self._told.add((what, node, details))
             self.violations.append(Violation(what, node, round(self._now(), 9), details))
+
+    def rotten(self, node: str) -> None:
+        """A bit on the disk of a node has changed."""
+        self._rotten.add(node)
 
     # Frames
 
@@ -103,7 +114,7 @@ class Watch:
                 start = manifest.offset(index)
                 stated[chunk] = content[start : start + manifest.length(index)]
                 self._must_hold(node, chunk, "states as durable")
-            elif not durable and chunk in stated and section.state in _HOLDS:
+            elif not durable and chunk in stated and not _has_file(self.disks[node], content):
                 self.tell("took back", node, f"chunk {chunk.hex()[:16]} of {manifest.name}")
 
     def _must_hold(self, node: str, chunk: bytes, how: str) -> None:
@@ -117,7 +128,7 @@ class Watch:
         for chunk in self._stated.get(node, {}):
             self._must_hold(node, chunk, "has lost")
         for (station, custody), content in self._fetched.items():
-            if station == node and not _has_file(self.disks[node], content):
+            if station == node and node not in self._rotten and not _has_file(self.disks[node], content):
                 self.tell("corrupt", node, f"{custody}: the file that was verified is no longer on its disk")
 
     # Announcements
@@ -156,7 +167,7 @@ class Watch:
                 self._must_hold(state.satellite, chunk, "verified a file with")
         else:
             self._fetched[state.node, state.id] = content
-            if not _has_file(self.disks[state.node], content):
+            if state.node not in self._rotten and not _has_file(self.disks[state.node], content):
                 self.tell("corrupt", state.node, f"get {state.name}: verified, and not safe on its disk")
 
     # The end
@@ -167,6 +178,8 @@ class Watch:
             self.restarted(node)
         done: dict[Order, TransferState] = {_order(state): state for state in self._states.values()}
         for order in sorted(orders):
+            if self._rotten & {order[0], order[2]}:
+                continue
             state = done.get(order)
             if state is None or (state.state != "verified" and (state.node, state.id) not in self._excused):
                 station, action, _, name = order

@@ -128,3 +128,16 @@ def test_a_file_that_was_installed_is_as_if_it_had_always_been() -> None:
     assert asyncio.run(disk.read(FILES[1])) == b"bytes"
     assert list(disk.survivors()) == [b"bytes"]
     assert disk.used_bytes == 5
+
+
+def test_rot_changes_one_bit_of_a_durable_file_by_the_seed() -> None:
+    def rotten(seed: int) -> bytes:
+        disk = SimulatedDisk()
+        assert disk.rot(seed) is None
+        disk.install(FILES[0], bytes(50))
+        assert disk.rot(seed) == FILES[0]
+        return asyncio.run(disk.read(FILES[0]))
+
+    assert sum(byte.bit_count() for byte in rotten(1)) == 1
+    assert rotten(1) == rotten(1)
+    assert len({rotten(seed) for seed in range(20)}) > 5

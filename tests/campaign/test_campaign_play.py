@@ -15,7 +15,7 @@ import pytest
 
 from linkemu.campaign import play as playing
 from linkemu.campaign.draw import draw
-from linkemu.campaign.faults import BadPlan, Crash, Fault, Frames, Outage, Skew, SlowDisk
+from linkemu.campaign.faults import BadPlan, Crash, Fault, Frames, Outage, Rot, Skew, SlowDisk
 from linkemu.campaign.play import Outcome, play
 from linkemu.campaign.stage import Stage, compile_stage
 from linkemu.campaign.watch import Order
@@ -135,6 +135,16 @@ def test_a_slow_disk_costs_time(stage: Stage) -> None:
     calm = at(told(stage)[1], SAT, "stored")
     slow = at(told(stage, SlowDisk(SAT, 0.0, 5.0, 0.05))[1], SAT, "stored")
     assert slow[0] > calm[0] + 0.15
+
+
+def test_rotten_bytes_are_found_and_never_served(stage: Stage) -> None:
+    """A bit of each chunk in orbit that a download may meet: it comes right, or not at all."""
+    rotted = 0
+    for seed in range(12):
+        outcome, lines = told(stage, Rot(SAT, 19.0, seed))
+        assert outcome.violations == ()
+        rotted += bool(at(lines, SAT, "chunk lost"))
+    assert rotted > 0
 
 
 def test_a_file_of_the_operators_is_put_from_the_simulated_disk(stage: Stage, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_what_was_stated_and_is_gone_after_a_crash(scene: Scene) -> None:
 
 
 def test_what_is_stated_and_taken_back(scene: Scene) -> None:
-    scene.holds(SATELLITE, scene.content)
+    scene.holds(SATELLITE, b"among others: " + scene.content)
     scene.states(3)
     scene.states(2)
     assert scene.seen == ["took back"]
@@ -181,3 +181,21 @@ def test_a_put_of_a_file_of_the_operators(stage: Stage, tmp_path: Path) -> None:
     file.write_bytes(b"operator's bytes")
     put = Transfer(0.0, STATION, SATELLITE, "put", file, None, "a.bin", 0)
     assert content_of(replace(stage.scenario, transfers=(put,)), put) == b"operator's bytes"
+
+
+def test_rot_excuses_losses_but_no_rotten_bytes(scene: Scene, stage: Stage) -> None:
+    scene.watch.rotten(SATELLITE)
+    scene.states(2)
+    scene.watch.tell("refused", SATELLITE, "its journal can't be read")
+    scene.watch.tell("refused", STATION, "its journal can't be read")
+    scene.watch.finish(frozenset(map(order_of, stage.scenario.transfers)))
+    assert scene.seen == ["refused"]
+    scene.announces("verified", "get", sha256="0" * 64)
+    assert scene.seen == ["refused", "corrupt"]
+
+
+def test_a_download_that_is_done_is_stated_no_more(scene: Scene) -> None:
+    scene.holds(STATION, scene.content)
+    scene.states(3, node=STATION)
+    scene.states(0, node=STATION)
+    assert scene.seen == []

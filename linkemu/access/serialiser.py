@@ -126,10 +126,13 @@ class Serialiser:
     def impose(self, overlay: Overlay, now_ns: int) -> Overlay:
         """Put a fault on; returns it as it takes effect. Erased slots are dark to a sender that holds.
 
+        ``now_ns`` below 0: as it stands, from its own start on.
         After this and ``lift`` the owner asks for ``opening`` anew. InputError: not for a stream of bytes.
         """
         refuse_for_streams(overlay)
-        boundary_ns = self.boundary_ns(now_ns, erases=overlay.erase_slots is not None)
+        boundary_ns = 0  # it comes from a journal, as it took effect
+        if now_ns >= 0:
+            boundary_ns = self.boundary_ns(now_ns, erases=overlay.erase_slots is not None)
         effective = self._channel.overlaid.impose(overlay, boundary_ns, min(now_ns, self.free_ns()))
         self._renew(now_ns)
         return effective

@@ -143,8 +143,17 @@ class Keeper:
                 return
             self._station.record("receiving", id=entry.id, size=entry.size)
             await self._station.tell(entry)
+        elif self._has_fetched(end, event):
+            for chunk in event.manifest.chunks:
+                self._station.holdings.stored(chunk)
+            end.endpoint.verified(event.file_id, event.manifest.sha256, True, self._station.now)
         elif self._station.landings.find(end.peer, event.file_id) is None:
             end.endpoint.decline(event.file_id, "not asked for", self._station.now)
+
+    def _has_fetched(self, end: LinkEnd, event: events.FileOffered) -> bool:
+        """Whether an earlier life has fetched just this file, and died before it could say so."""
+        done = self._station.spool.ledger.find("get", end.peer, event.manifest.name)
+        return done is not None and (done.state, done.file_id) == ("verified", event.file_id)
 
     async def _complete(self, end: LinkEnd, file_id: bytes) -> None:
         found = self._station.landings.find(end.peer, file_id)

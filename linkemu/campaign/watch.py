@@ -105,8 +105,8 @@ class Watch:
         manifest, content = self._manifests[section.file_id]
         stated = self._stated.setdefault(node, {})
         if section.state in (State.DECLINED, State.UNKNOWN):
-            for chunk in manifest.chunks if section.state is State.DECLINED else ():
-                stated.pop(chunk, None)
+            if section.state is State.DECLINED:
+                self._release(node, manifest)
             return
         for index, durable in _flags(section):
             chunk = manifest.chunks[index]
@@ -116,6 +116,11 @@ class Watch:
                 self._must_hold(node, chunk, "states as durable")
             elif not durable and chunk in stated and not _has_file(self.disks[node], content):
                 self.tell("took back", node, f"chunk {chunk.hex()[:16]} of {manifest.name}")
+
+    def _release(self, node: str, manifest: Manifest) -> None:
+        """The node has given a file up, and said so."""
+        for chunk in manifest.chunks:
+            self._stated.get(node, {}).pop(chunk, None)
 
     def _must_hold(self, node: str, chunk: bytes, how: str) -> None:
         if not holds(self.disks[node], self._stated[node][chunk]):
@@ -149,6 +154,9 @@ class Watch:
             since = self._in_orbit_s.get((message.satellite, message.name), self._now())
             if self._now() - since <= self._grace_s:
                 self._excused.add(key)  # asked for before it was there
+            for manifest, _ in self._manifests.values():
+                if manifest.name == message.name:
+                    self._release(message.node, manifest)
 
     def _verified(self, state: TransferState) -> None:
         contents = self._contents.get((state.satellite, state.name), {})

@@ -137,6 +137,15 @@ def test_a_slow_disk_costs_time(stage: Stage) -> None:
     assert slow[0] > calm[0] + 0.15
 
 
+def test_a_station_that_was_killed_when_it_had_fetched_a_file_says_so_in_its_next_life(stage: Stage) -> None:
+    """It had journalled the file as verified, and not yet told the satellite (found by seed 2207)."""
+    outcome, lines = told(stage, Crash(B, 35.2, "kill", "disk", 10, 1.0))
+    assert outcome.violations == ()
+    assert not [t for t in at(lines, B, "verified") if t > 35.0], "it was killed before it could say so"
+    assert at(lines, SAT, "refused by peer") == []
+    assert [t for t in at(lines, SAT, "delivered") if t > 36.0]
+
+
 def test_rotten_bytes_are_found_and_never_served(stage: Stage) -> None:
     """A bit of each chunk in orbit that a download may meet: it comes right, or not at all."""
     rotted = 0

@@ -44,6 +44,7 @@ class Order:
     buffer_bytes: int = 16 << 20  # that TCP may use at either end, for each connection
     carrier: Carrier = "auto"
     mtu: int = MTU
+    faults: tuple[dict[str, Any], ...] = ()  # live ones of a recorded run (runtime.past)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -52,7 +53,8 @@ class Order:
     def from_json(cls, text: str) -> Order:
         content: dict[str, Any] = json.loads(text)
         forwards = tuple(Forward(**each) for each in content.pop("forwards"))
-        return cls(command=tuple(content.pop("command")), forwards=forwards, **content)
+        faults = tuple(content.pop("faults"))
+        return cls(command=tuple(content.pop("command")), forwards=forwards, faults=faults, **content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from linkemu.access.exec_report import Witness, blame
 from linkemu.link.fidelity import Histogram
 from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
-from linkemu.runtime import realtime
+from linkemu.runtime import past, realtime
 
 if TYPE_CHECKING:
     from linkemu.access.exec_house import End, House
@@ -115,6 +115,9 @@ def play(order: Order, house: House, sky: int, init: Init, desk: Desk | None = N
         )
         for direction in Direction
     }
+    for (link, direction), overlay in past.overlays(order.faults):
+        if link == order.link:
+            beams[direction].impose(overlay, -1)
     ways = (
         _Way(beams[Direction.UP], house.client, house.gateway),
         _Way(beams[Direction.DOWN], house.gateway, house.client),

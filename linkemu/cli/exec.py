@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linkemu.cli import output, readers
-from linkemu.errors import InputError, ResourceError, TimelineError
+from linkemu.cli import excerpts, output, readers, sources
+from linkemu.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
-    from linkemu.access.exec_order import Forward
+    from linkemu.access.exec_order import Forward, Order
     from linkemu.link.timeline import Sky
-    from linkemu.scenario import Scenario
+    from linkemu.record.played import Played
+    from linkemu.record.recording import Recording
 
 LIGHT = "light"
 CARRIERS = ("auto", "tun", "packet")
 
 
 def exec(
-    scenario: Annotated[Path, typer.Argument(help="Scenario file (TOML).", show_default=False)],
+    scenario: Annotated[
+        Path, typer.Argument(help="Scenario file (TOML), or a recorded run.", show_default=False)
+    ],
     command: Annotated[
         list[str], typer.Argument(help="What to run on the ground, after --.", show_default=False)
     ],
@@ -58,6 +61,14 @@ def exec(
             help="TUN device, or packet socket on veth.",
         ),
     ] = "auto",
+    start: excerpts.From = None,
+    length: excerpts.For = None,
+    shift: excerpts.Shift = None,
+    slow: excerpts.Slow = None,
+    loop: excerpts.Loop = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Record the run into this new directory: it can be played again.")
+    ] = None,
     json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the fidelity report to this file.")
     ] = None,
@@ -71,9 +82,9 @@ def exec(
     Examples:
       linkemu exec configs/demo.toml -- ping 10.71.0.2
       linkemu exec configs/demo.toml --serve "iperf3 -s -1" -- iperf3 -c 10.71.0.2 -t 20
+      linkemu exec recorded/demo --from 10 --record recorded/ping -- ping -c 5 10.71.0.2
       linkemu exec configs/demo.toml --forward 8080=localhost:8080 --json report.json -- curl -T photo.raw http://10.71.0.2:8080/
     """
-    from linkemu import scenario as scenarios
     from linkemu.access import exec_order, exec_run
     from linkemu.access.settings import choose_link
 
@@ -81,8 +92,12 @@ def exec(
         raise InputError("COMMAND", f"{command[0]}: no such command")
     forwards = tuple(_forward(text) for text in forward or ())
     _try_to_write(json)
-    read = scenarios.load(scenario)
-    played = _sky(read, sky)
+    if record is not None:
+        from linkemu.record import recording
+
+        recording.make_room(record)
+    source = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop))
+    read, played = source.played.scenario, source.played.sky
     number = choose_link(played, link)
     order = exec_order.Order(
         command=tuple(command),
@@ -91,27 +106,36 @@ def exec(
         link=number,
         start_ns=_start_ns(played, number, start_at),
         queue_bytes=queue,
-        hold_s=read.queue.hold_s,
+        hold_s=10.0 if read is None else read.queue.hold_s,
+        faults=source.played.faults,
         carrier=carrier,  # type: ignore[arg-type]  # by its parser
     )
+    kept = None if record is None else _begin(record, order, source.played)
     outcome = exec_run.run(order, played)
+    if kept is not None and outcome.report is not None:
+        _finish(kept, order, source.played, outcome.report)
     _tell(outcome.report, json)
     raise typer.Exit(outcome.code)
 
 
-def _sky(scenario: Scenario, file: Path | None) -> Sky:
-    from linkemu.link.timeline import Sky
+def _begin(directory: Path, order: Order, played: Played) -> Recording:
+    from dataclasses import asdict
 
-    if file is not None:
-        try:
-            return Sky.load(file)
-        except TimelineError as error:
-            raise InputError("--sky", str(error)) from None
-    from linkemu.forecast import forecast
+    from linkemu.record.manifest import Pace
+    from linkemu.record.recording import Recording
 
-    compiled = forecast(scenario)
-    output.warn(compiled.warnings)
-    return compiled.sky
+    return Recording.begin(directory, "exec", played, Pace(), order=asdict(order))
+
+
+def _finish(kept: Recording, order: Order, played: Played, report: dict[str, Any]) -> None:
+    """What the link did from the command's start to its end, and what came of it."""
+    from linkemu.access.witness import Witness
+
+    witness = Witness(kept.trace("sky").parent)
+    witness.begin(played.sky, {order.link}, order.start_ns)
+    witness.step(round(report["end_s"] * 1e9))
+    witness.close()
+    kept.finish(reports=[{**report, "name": "exec", "ways": report["directions"]}])
 
 
 def _start_ns(sky: Sky, link: int, text: str) -> int:

@@ -111,6 +111,10 @@ def replay(
     if found.manifest.command == "proxy":
         _refuse({"--clock": clock, "--rate": rate}, "doors are for real clients: they have the real clock")
         _doors(found, played, how)
+    if found.manifest.command == "exec":
+        raise InputError(
+            str(what), f"was recorded by exec: linkemu exec {what} -- COMMAND plays its sky again"
+        )
     if found.played.scenario is None or not found.played.plans:
         raise InputError(str(what), "holds no plans for nodes of ours: play its sky with proxy or exec")
     pace = _pace(found.manifest.clock, how)

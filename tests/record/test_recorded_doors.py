@@ -89,6 +89,32 @@ def test_a_recorded_proxy_opens_its_doors_again_under_the_same_faults(tmp_path: 
     assert opening.load(tmp_path / "two").played.faults == (FAULT,)
 
 
+def test_exec_records_and_plays_a_recorded_run(tmp_path: Path) -> None:
+    """The ping waits for the end of the recorded fault; what the link did meanwhile is in the trace."""
+    runs = [(0.25, 2), (0.5, 3), (0.75, 1)]
+    dark = [(start_s, start_s + n / 100, Cause.FAULT) for start_s, n in runs]
+    sky = Sky.of(*(constant("g", "s", way, 10**7, 0.005, 20.0, dark=dark) for way in Direction))
+    Recording.begin(tmp_path / "sky", "test", Played(sky, faults=(FAULT,)), Pace()).finish()
+    command = [*LINKEMU, "exec", str(tmp_path / "sky"), "--record", str(tmp_path / "one")]
+    said = subprocess.run(
+        [*command, "--", "ping", "-c", "1", "-W", "5", "10.71.0.2"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert said.returncode == 0, said.stderr
+    record = opening.load(tmp_path / "one")
+    assert (record.manifest.command, record.played.faults) == ("exec", (FAULT,))
+    (report,) = record.document("reports")
+    assert report["ways"][0]["edges"][0]["start_s"] == 0.4, "the fault came first"
+    seen = [event["t"] for event in record.trace("sky").events if event["what"] == "dark"]
+    assert seen[:2] == [250_000_000] * 2
+    assert max(seen) <= report["end_s"] * 1e9
+    refused = subprocess.run([*LINKEMU, "replay", str(tmp_path / "one")], capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "was recorded by exec" in refused.stderr
+
+
 def _echo(server, clients: int) -> None:
     for _ in range(clients):
         client, _ = server.accept()

@@ -1,8 +1,9 @@
 """The Disk port: all durable state of a node goes through it, and through nothing else.
 
 Implementations live in linkemu.runtime.disk (aiofiles under a real clock, inline under the virtual one) and
-in tests (torn writes, lost fsync, full disk). A write is not durable until ``sync`` of the file; a new
-name is not durable until ``sync`` of its directory. ``store`` below is the one way to replace a file.
+in linkemu.campaign.disk (torn writes, lost fsync, full disk). A write is not durable until ``sync`` of the
+file; a new name is not durable until ``sync`` of its directory. ``store`` below is the one way to replace a
+file.
 """
 
 from __future__ import annotations

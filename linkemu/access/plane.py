@@ -10,7 +10,6 @@ import gc
 import select
 import time
 from dataclasses import dataclass
-from functools import partial
 
 from linkemu.access.desk import Desk
 from linkemu.access.gauge import DoorReport, Gauge, WayReport, warnings
@@ -19,7 +18,7 @@ from linkemu.access.pace import Pace
 from linkemu.access.played import Played, both
 from linkemu.access.reactor import Reactor
 from linkemu.access.settings import Behaviour, Door, Proxy, spoken
-from linkemu.access.tcp import Connection, TcpDoor
+from linkemu.access.tcp import TcpDoor
 from linkemu.access.udp import UdpDoor
 from linkemu.access.witness import Witness
 from linkemu.errors import InputError
@@ -67,7 +66,6 @@ class Plane:
         self._closed: list[DoorReport] = []
         self._desk: Desk | None = None
         self._witness = None if proxy.record is None else Witness(proxy.record)
-        self._is_witnessed = False
         self._began_s, self._cpu_s = time.monotonic(), time.process_time()
         self._stolen_s = realtime.stolen_s()
         for door in proxy.doors:
@@ -123,7 +121,7 @@ class Plane:
         door = self._tcp(told, played, gauges) if told.protocol == "tcp" else self._udp(told, played, gauges)
         opened = self.doors[told.name] = Opened(told, played, gauges, door)
         if self._witness is not None and isinstance(door, TcpDoor):
-            door.witness = partial(self._saw, self._witness, told.name)
+            door.witness = self._witness.of_door(told.name, self.now_ns)
         return opened
 
     def close(self, name: str) -> DoorReport:
@@ -155,16 +153,12 @@ class Plane:
         journal = [(key, each) for key, of in self.standings.items() for each in of.history]
         return [overlay_row(*each) for each in standing(journal)]
 
-    def _saw(self, witness: Witness, door: str, what: str, connection: Connection) -> None:
-        witness.saw(self._pace.now_ns(), door, what, number=connection.number)
-
     def _write_down(self, witness: Witness, now_ns: int) -> None:
+        """What the sky has done so far, of the links that have doors when time begins."""
         if not self._pace.begun:
             return
-        if not self._is_witnessed:
-            self._is_witnessed = True
-            links = {opened.told.link for opened in self.doors.values()}
-            witness.begin(self.sky, links, self._pace.start_ns)
+        if not witness.is_begun:
+            witness.begin(self.sky, {each.told.link for each in self.doors.values()}, self._pace.start_ns)
         witness.step(min(now_ns, self._end_ns))
 
     def _link(self, number: int) -> Played:

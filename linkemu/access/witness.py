@@ -11,12 +11,16 @@ import heapq
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from linkemu.link.timeline import Cause, LinkTimeline, Sky
 from linkemu.machine import Direction
 from linkemu.record.chain import ChainWriter
 from linkemu.record.layout import SKY_TRACE as SKY
 from linkemu.trace import Field, Trace
+
+if TYPE_CHECKING:
+    from linkemu.access.tcp import Connection
 
 DOORS = "doors"
 Happening = tuple[int, str, str, dict[str, Field]]
@@ -34,9 +38,11 @@ class Witness:
         self._traces = {name: Trace(_until_it_fails(file)) for name, file in self._files.items()}
         self._coming: Iterator[Happening] = iter(())
         self._next: Happening | None = None
+        self.is_begun = False
 
     def begin(self, sky: Sky, links: set[int], start_ns: int) -> None:
         """Time goes from ``start_ns`` on, over these links."""
+        self.is_begun = True
         self._traces[SKY].record(start_ns / 1e9, "time", "begins", digest=sky.digest())
         ways = [sky.timelines[link, way] for link in sorted(links) for way in Direction]
         self._coming = heapq.merge(
@@ -44,9 +50,13 @@ class Witness:
         )
         self._next = next((each for each in self._coming if each[0] >= start_ns), None)
 
-    def saw(self, now_ns: int, door: str, what: str, **fields: Field) -> None:
-        """Something came of a client at this moment."""
-        self._traces[DOORS].record(now_ns / 1e9, door, what, **fields)
+    def of_door(self, name: str, now_ns: Callable[[], int]) -> Callable[[str, Connection], None]:
+        """Who hears what comes of the connections of a door, at the moment at which it comes."""
+
+        def saw(what: str, connection: Connection) -> None:
+            self._traces[DOORS].record(now_ns() / 1e9, name, what, number=connection.number)
+
+        return saw
 
     def step(self, now_ns: int) -> None:
         """Write down what the sky has done by now."""

@@ -57,11 +57,8 @@ class Record:
 
     def document(self, name: str) -> Any:
         """What the run said of this (fidelity, transfers, …), None if it said nothing."""
-        return (
-            None
-            if (path := self.directory / f"{name}.json").name not in self.manifest.files
-            else (files.document(path))
-        )
+        path = self.directory / f"{name}.json"
+        return files.document(path) if path.name in self.manifest.files else None
 
 
 def load(directory: Path) -> Record:

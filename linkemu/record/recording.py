@@ -84,13 +84,13 @@ class Recording:
         self._write(sorted((self.directory / TRACES).glob("*.jsonl")))
 
     def _write(self, traces: Iterable[Path]) -> None:
-        """The manifest over all files that are there; traces that still grow have no part in it."""
+        """The manifest over all files that are there."""
         read = {path.stem: chain.read(path, torn=True) for path in traces}
         sums = {name: TraceSum(len(trace.events), trace.digest) for name, trace in read.items()}
         held = {
             path.relative_to(self.directory).as_posix(): files.summed(path)
             for path in sorted(self.directory.rglob("*"))
-            if path.is_file() and path != self.directory / NAME and (sums or TRACES not in path.parts)
+            if path.is_file() and path != self.directory / NAME
         }
         self._manifest = replace(self._manifest, traces=sums, files=held)
         self._manifest.save(self.directory)

@@ -10,6 +10,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from linkemu.campaign.disk import SimulatedDisk
@@ -31,6 +32,8 @@ _ROOT = Path("/nodes")  # of the simulated disks: no such directory is made
 _SAMPLE_s = 2.0
 _MOST_BLOCKS = 400_000  # of Python's small objects, beyond what there was before
 _MOST_TASKS = 200
+
+installed = cache(find)  # a look through all that is installed: once for each role, not for each run
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ class _Run:
         sky = spoil(stage.sky, self._faults)
         player = Player(sky, queue_bytes=scenario.queue.size_bytes, hold_s=scenario.queue.hold_s)
         emulator = MemoryEmulator(player, clock, stage.plans, scenario.name)
-        by_role = {role: find(role) for role in set(roles(scenario).values())}
+        by_role = {role: installed(role) for role in set(roles(scenario).values())}
         for name, role in roles(scenario).items():
             self.machines[name] = self._machine(name, by_role[role], emulator, clock)
             self.watch.disks[name] = self.machines[name].disk

@@ -224,7 +224,7 @@ async def _hoards(context: Context) -> None:
 def test_a_node_that_misbehaves_is_caught(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, node: Node, what: str, details: str
 ) -> None:
-    monkeypatch.setattr(playing, "find", lambda role: node)
+    monkeypatch.setattr(playing, "installed", lambda role: node)
     outcome = play(stage, [Crash(SAT, 3.0, "stop", "step", 1, 0.1)])
     assert what in {each.what for each in outcome.violations}
     assert any(each.details.startswith(details) for each in outcome.violations)
@@ -233,7 +233,7 @@ def test_a_node_that_misbehaves_is_caught(
 def test_a_stage_that_breaks_a_rule_by_itself_is_no_stage(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(playing, "find", lambda role: _returns)
+    monkeypatch.setattr(playing, "installed", lambda role: _returns)
     with pytest.raises(LinkemuError, match=r"without any fault, at 1.000 s: \w+: ended: it returned"):
         calm(stage)
 

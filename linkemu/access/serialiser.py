@@ -20,6 +20,7 @@ from linkemu.machine import Direction
 
 _NS = 1_000_000_000
 _PIECE_NS = 1_000_000  # at most this long, so that what follows another connection's piece waits no longer
+_FIRST_NS = 100_000  # of each light; then no longer than what went before, so that its beginning is sharp
 _LEAST_BYTES = 1448  # one segment of TCP
 _MOST_BYTES = 1 << 20
 _LOOKAHEAD_PIECES = 2
@@ -76,8 +77,11 @@ class Serialiser:
             return None
         start_ns = self.capacity.start(position)
         rate_bps = self.capacity.rate(start_ns)
-        room = (self._ends[bisect_right(self._ends, position)] - position) // BYTE
-        most = min(max(rate_bps * _PIECE_NS // (8 * _NS), _LEAST_BYTES), _MOST_BYTES)
+        light = bisect_right(self._ends, position)
+        room = (self._ends[light] - position) // BYTE
+        before = (position - (self._ends[light - 1] if light else 0)) // BYTE  # of this light
+        most = max(min(rate_bps * _PIECE_NS, max(rate_bps * _FIRST_NS, before * BYTE)) // BYTE, _LEAST_BYTES)
+        most = min(most, _MOST_BYTES)
         if self._repeat:
             room = min(room, max(1, self._until_slot_ends(start_ns) * rate_bps // BYTE))
         lookahead_ns = _LOOKAHEAD_PIECES * max(_PIECE_NS, most * BYTE // rate_bps)

@@ -99,8 +99,20 @@ def test_idle_time_is_not_made_up_for_but_a_late_reader_is():
 
 
 def test_a_piece_is_at_most_a_millisecond_and_at_least_a_segment():
-    assert serialiser(rate_bps=10**9).opening(0).most_bytes == 125_000
+    machine = serialiser(rate_bps=10**9)
+    sizes = [size for size, _ in saturate(machine, 50 * MS)]
+    assert max(sizes) == sizes[-1] == 125_000
     assert serialiser(rate_bps=10**6).opening(0).most_bytes == 1448
+
+
+def test_a_light_begins_with_short_pieces_so_that_its_first_is_seen_at_once():
+    machine = serialiser(rate_bps=10**9, dark=[(0.01, 0.02)])
+    for begin_ns in (0, 20 * MS):
+        pieces = [p for _, p in saturate(machine, begin_ns + 6 * MS) if p.start_ns >= begin_ns]
+        lengths = [piece.end_ns - piece.start_ns for piece in pieces]
+        assert lengths[0] == 100_000
+        assert all(other <= max(100_000, 2 * one) for one, other in pairwise(lengths))
+        assert max(lengths) == MS
 
 
 def test_a_piece_ends_where_the_light_ends():

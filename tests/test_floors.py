@@ -13,13 +13,13 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     0: {"errors", "units", "rng", "trace", "machine", "disk", "sensor", "journal"},
     1: {"orbit", "weather", "optics", "link", "transfer", "telemetry", "contract", "scenario"},
-    2: {"plan", "forecast"},
+    2: {"plan", "schedule", "forecast"},
     3: {"runtime", "access", "study", "client"},
     4: {"ground_station", "satellite_node", "control"},
     5: {"cli"},
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
-CORRIDORS = {("access", "runtime"), ("forecast", "plan")}  # one way
+CORRIDORS = {("access", "runtime"), ("forecast", "plan"), ("forecast", "schedule")}  # one way
 BANNED_MODULES = {
     *("asyncio", "random", "secrets", "aiofiles", "aiomqtt", "socket", "selectors"),
     *("threading", "subprocess", "multiprocessing"),

@@ -1,0 +1,71 @@
+"""The schedule of faults: written and read again, and what isn't one is refused in a line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from linkemu.errors import FormatError
+from linkemu.link.overlay import Overlay
+from linkemu.link.timeline import Sky, constant
+from linkemu.machine import Direction
+from linkemu.schedule import DoorFault, NodeFault, Schedule
+from tests.link.skies import overlays
+
+times = st.integers(0, 10**15)
+nodes = st.builds(
+    NodeFault,
+    st.sampled_from(["iss", "koganei"]),
+    st.sampled_from(["kill", "freeze", "clock", "bit-flip", "disk", "plan-late"]),
+    times,
+    st.none() | times,
+    st.integers(-(10**13), 10**13),
+    st.floats(-1e5, 1e5),
+    st.integers(1, 9),
+    st.integers(0, 2**63),
+)
+doors = st.builds(DoorFault, st.just("web"), st.sampled_from(["refuse", "reset", "half-open"]), times)
+
+
+@given(overlays, st.lists(nodes, max_size=3), st.lists(doors, max_size=3))
+def test_written_and_read_again(
+    faults: list[Overlay], of_nodes: list[NodeFault], of_doors: list[DoorFault]
+) -> None:
+    keyed = tuple(((0, Direction.DOWN), each) for each in faults)
+    schedule = Schedule(keyed, tuple(of_nodes), tuple(of_doors))
+    assert Schedule.from_json(schedule.to_json()) == schedule
+    assert [each.start_ns for each in schedule.of_node("iss")] == sorted(
+        each.start_ns for each in of_nodes if each.node == "iss"
+    )
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_whatever_is_changed_in_it_it_is_a_schedule_or_one_line(data: st.DataObject) -> None:
+    given = Schedule((((0, Direction.UP), Overlay(5, delay_ns=1)),), (NodeFault("iss", "kill", 7),))
+    document = json.loads(given.to_json())
+    junk = st.none() | st.integers(-5, 5) | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
+    row = data.draw(st.sampled_from([document, document["overlays"][0], document["nodes"][0]]))
+    row[data.draw(st.sampled_from([*row, "more"]))] = data.draw(junk)
+    try:
+        Schedule.from_json(json.dumps(document))
+    except FormatError as error:
+        assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"format": 2}', "[" * 10**5, '{"format": 1, "overlays": 3}']
+)
+def test_what_is_no_schedule_is_refused(text: str) -> None:
+    with pytest.raises(FormatError, match="schedule: "):
+        Schedule.from_json(text)
+
+
+def test_an_overlay_of_no_link_of_the_sky_is_refused() -> None:
+    sky = Sky.of(constant("g", "s", Direction.UP, 10**6, 0.1, 1.0))
+    Schedule((((0, Direction.UP), Overlay(0)),)).check(sky)
+    with pytest.raises(FormatError, match="the sky has no link 0 down"):
+        Schedule((((0, Direction.DOWN), Overlay(0, name="x")),)).check(sky)

@@ -17,7 +17,6 @@ from linkemu.link.overlaid import Overlaid
 from linkemu.link.overlay import ALL, Overlay
 from linkemu.link.timeline import LinkTimeline
 
-
 _MOST_SLOTS = 1 << 20  # of a pattern: a run of erased slots takes 17 bytes
 _FLIGHT_NS = 60 * 10**9  # light that leaves at the end has arrived by then, from anywhere near
 

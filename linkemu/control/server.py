@@ -141,7 +141,8 @@ def _bind(address: Address, where: str) -> socket.socket:
         is_loopback = False
     if not is_loopback:
         raise InputError(where, f"{host} is not a loopback address, such as 127.0.0.1 or [::1]")
-    listener = socket.socket(socket.AF_INET6 if ":" in numeric else socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in numeric else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio lets it delay
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((numeric, port))

@@ -30,7 +30,7 @@ _NEVER_NS = 1 << 62
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a frozen one takes three times as long to make
 class Opening:
     """The next byte would begin to leave at ``start_ns``; no more than ``most_bytes`` may follow it now."""
 
@@ -39,11 +39,11 @@ class Opening:
     lookahead_ns: int  # how early before start_ns it may be taken from its client
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Passage:
     """A piece's way: leaves over [start, end], has arrived at ``due_ns`` if not ``erased``.
 
-    ``again_ns`` is when the sender can know that it must be sent again: a round trip after its end.
+    ``again_ns`` is when the sender can know that it must be sent again, if erased: a round trip later.
     """
 
     start_ns: int
@@ -203,10 +203,10 @@ class Serialiser:
         flight_ns = self.delay(end_ns)
         erased = self._repeat and self._is_erased(start_ns, end_ns)
         due_ns = end_ns + flight_ns
-        again_ns = due_ns + self._back.delay(due_ns)
-        if not erased:
-            due_ns = self._last_due_ns = max(due_ns, self._last_due_ns)
-        return Passage(start_ns, end_ns, due_ns, erased, again_ns)
+        if erased:
+            return Passage(start_ns, end_ns, due_ns, True, due_ns + self._back.delay(due_ns))
+        self._last_due_ns = max(due_ns, self._last_due_ns)
+        return Passage(start_ns, end_ns, self._last_due_ns, False, 0)
 
     def _until_slot_ends(self, start_ns: int) -> int:
         crossing_ns = start_ns + (self.delay(start_ns) if self._downward else 0)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from linkemu.cli import control as controls
 from linkemu.cli import output, readers
 from linkemu.errors import InputError, ResourceError, TimelineError
 
@@ -61,6 +63,8 @@ def exec(
     json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the fidelity report to this file.")
     ] = None,
+    control: controls.Address = None,
+    control_file: controls.File = None,
 ) -> None:
     """Run a command in a network of its own whose only route is the laser, in real time.
 
@@ -94,7 +98,8 @@ def exec(
         hold_s=read.queue.hold_s,
         carrier=carrier,  # type: ignore[arg-type]  # by its parser
     )
-    outcome = exec_run.run(order, played)
+    with controls.bound(control, control_file, None) or nullcontext() as served:
+        outcome = exec_run.run(order, played, None if served is None else served.start_apart(played))
     _tell(outcome.report, json)
     raise typer.Exit(outcome.code)
 

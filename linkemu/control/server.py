@@ -65,6 +65,13 @@ class Control:
         if not self._ready.wait(_START_S):
             raise ResourceError("control", f"doesn't answer within {_START_S:.0f} s")
 
+    def start_apart(self, sky: Sky) -> socket.socket:
+        """Serve a data plane that is yet to be started; returns the end of the channel for it."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            self.start(ours, sky)
+        return theirs
+
     def save(self, path: Path) -> None:
         """Write address and token where only the user may read them, as ``linkemu.client`` takes them."""
         try:

@@ -93,7 +93,8 @@ class Link:
         rows = (told if way == "down" else told["server_output_json"])["intervals"]
         full = [row["sum"] for row in rows if row["sum"]["start"] > 0.7 and row["sum"]["end"] < 1.9]
         carried: float = 8 * sum(row["bytes"] for row in full)
-        return carried / sum(row["seconds"] for row in full)
+        lasted: float = sum(row["seconds"] for row in full)
+        return carried / lasted
 
 
 def _run(*words: str) -> None:

@@ -45,8 +45,9 @@ class Histogram:
         counts = np.bincount(values_ns[fine] // _FINE_NS)
         for bucket in np.flatnonzero(counts).tolist():
             self.buckets[bucket * _FINE_NS] += int(counts[bucket])
-        for value_ns in values_ns[~fine].tolist():
-            self.buckets[value_ns // _COARSE_NS * _COARSE_NS] += 1
+        buckets, counts = np.unique(values_ns[~fine] // _COARSE_NS, return_counts=True)
+        for bucket, count in zip(buckets.tolist(), counts.tolist(), strict=True):
+            self.buckets[bucket * _COARSE_NS] += count
         self.largest_ns = max(self.largest_ns, int(values_ns.max()))
 
     def quantile_s(self, share: float) -> float | None:

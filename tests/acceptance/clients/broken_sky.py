@@ -34,6 +34,11 @@ def broken(rate_bps: int) -> Sky:
     return doors.sky(rate_bps, DELAY_S, DURATION_S, dark=dark)
 
 
+def once(rate_bps: int) -> Sky:
+    """``LIGHT_S`` of light, one outage of ``DARK_S``, and light for good."""
+    return doors.sky(rate_bps, DELAY_S, DURATION_S, dark=[(LIGHT_S, LIGHT_S + DARK_S)])
+
+
 def late(rate_bps: int) -> Sky:
     """Dark for 4 s, then light."""
     return doors.sky(rate_bps, DELAY_S, DURATION_S, dark=[(0.0, 4.0)])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from linkemu.errors import ResourceError
 from linkemu.plan import Plan
 from linkemu.rng import Stream
 from linkemu.runtime.clock import Clock, Timer
+from linkemu.runtime.node import Context
 from linkemu.runtime.ports import OnDatagram, OnPlan, OnSensor, Terminal
 from linkemu.schedule import NodeFault
 from linkemu.sensor import Sensor
@@ -220,6 +222,15 @@ class AilingDisk:
 
     def _now_ns(self) -> int:
         return round(self._clock.now() * 1e9)
+
+
+def ailing(context: Context, faults: Sequence[NodeFault]) -> Context:
+    """The context of a node that has these faults."""
+    clock = AilingClock(context.clock, faults)
+    terminal = AilingTerminal(context.terminal, clock)
+    return replace(
+        context, clock=clock, terminal=terminal, disk=AilingDisk(context.disk, context.clock, faults)
+    )
 
 
 async def live(

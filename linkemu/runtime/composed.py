@@ -11,7 +11,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from linkemu.errors import LinkemuError
 from linkemu.forecast import Forecast, forecast
 from linkemu.link.fidelity import Fidelity
 from linkemu.link.player import Player
-from linkemu.runtime.ailing import AilingClock, AilingDisk, AilingTerminal, live
+from linkemu.runtime.ailing import ailing, live
 from linkemu.runtime.bus import Bus, MemoryBus, NullBus
 from linkemu.runtime.clock import Clock, VirtualClock, VirtualLoop
 from linkemu.runtime.disk import InlineDisk
@@ -165,13 +165,7 @@ class _Composition:
         run, faults = find(role), self._compiled.schedule.of_node(name)
         context = self._context(name, clock, emulator)
         if faults:
-            ailing = AilingClock(clock, faults)
-            context = replace(
-                context,
-                clock=ailing,
-                terminal=AilingTerminal(context.terminal, ailing),
-                disk=AilingDisk(context.disk, clock, faults),
-            )
+            context = ailing(context, faults)
         return live(lambda: run(context), context.terminal.close, clock, faults)
 
     def _context(self, name: str, clock: Clock, emulator: MemoryEmulator) -> Context:

@@ -27,12 +27,14 @@ from linkemu.contract import Address, NodeFile
 from linkemu.contract.files import Role
 from linkemu.errors import InputError, LinkemuError
 from linkemu.runtime import mqtt
+from linkemu.runtime.ailing import ailing
 from linkemu.runtime.clock import MappedClock, real_loop
 from linkemu.runtime.disk import AioDisk, refusal
 from linkemu.runtime.ledger import Ledger
 from linkemu.runtime.node import Context, Run, find
 from linkemu.runtime.terminal import UdpTerminal
 from linkemu.scenario import Transfer, TransferSettings
+from linkemu.schedule import NodeFault
 from linkemu.telemetry import NodeState, NodeStatus
 from linkemu.trace import Trace
 
@@ -53,6 +55,7 @@ class Settings:
     http: Address | None = None
     ledger: Path | None = None
     entry_point: str | None = None  # another node than the role's own
+    faults: tuple[NodeFault, ...] = ()  # of its clock and its disk
 
     def as_mapping(self) -> Mapping[str, Any]:
         """For ``NodeFile.settings``."""
@@ -138,6 +141,8 @@ async def _context(node: NodeFile, settings: Settings) -> AsyncIterator[Context]
             http=settings.http,
             observe=ledger.observe,
         )
+        if settings.faults:
+            context = ailing(context, settings.faults)
         context.announce(_status(node, "up"))
         try:
             yield context

@@ -21,10 +21,12 @@ from linkemu.forecast import Forecast
 from linkemu.runtime.broker import LOOPBACK
 from linkemu.runtime.launch import Settings
 from linkemu.runtime.layout import RunDirectory
+from linkemu.runtime.records import Records
 from linkemu.runtime.supervisor import Program
 from linkemu.scenario import Scenario
 
 EMULATOR = "emulator"
+_INSIDE = frozenset({"clock", "bit-flip", "disk"})  # faults that a node's process carries with it
 _MODULES: Mapping[Role, str] = {"ground": "ground_station", "satellite": "satellite_node"}
 
 
@@ -46,10 +48,11 @@ def tell(
     rate: float,
     skip_gaps: bool,
 ) -> Told:
-    """Write sky, plans, node files and emulator file."""
+    """Write sky, plans, schedule, node files and emulator file."""
     nodes = roles(scenario)
     emulator, *terminals = free_addresses(1 + len(nodes), socket.SOCK_DGRAM)
     doors = _doors(scenario)
+    schedule = forecast.schedule
     forecast.sky.save(directory.sky)
     entries = []
     try:
@@ -67,12 +70,18 @@ def tell(
                 broker=broker,
                 http=doors.get(name),
                 ledger=directory.ledger(name),
+                faults=tuple(each for each in schedule.of_node(name) if each.kind in _INSIDE),
             )
             file = NodeFile(name, role, emulator, terminal, token, links, settings.as_mapping())
             file.save(directory.node_file(name))
             directory.plan(name).write_text(forecast.plans[name].to_json())
             numbers = tuple(link.link for link in links)
-            entries.append(NodeEntry(name, role, terminal, token, numbers, directory.plan(name)))
+            late_ns = (each.start_ns for each in schedule.of_node(name) if each.kind == "plan-late")
+            plan_from_s = max(late_ns, default=0) / 1e9
+            entries.append(NodeEntry(name, role, terminal, token, numbers, directory.plan(name), plan_from_s))
+        if schedule.overlays:
+            Records(directory.emulator).keep_overlays(schedule.overlays)
+        directory.schedule.write_text(schedule.to_json() + "\n")
         EmulatorFile(
             scenario=scenario.name,
             address=emulator,

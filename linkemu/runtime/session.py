@@ -15,19 +15,22 @@ import contextlib
 import json
 import os
 import signal
+from collections.abc import AsyncIterator
 from typing import Any, Literal, Self
 
 from linkemu import telemetry
 from linkemu.contract import Address
 from linkemu.errors import ClockError, ResourceError
 from linkemu.forecast import Forecast, forecast
-from linkemu.runtime import broker
+from linkemu.runtime import broker, mqtt
 from linkemu.runtime.bus import Bus, NullBus
 from linkemu.runtime.layout import DEFAULT, Marker, RunDirectory
 from linkemu.runtime.monitor import Monitor
 from linkemu.runtime.processes import EMULATOR, Told, programs, tell
+from linkemu.runtime.records import Records
 from linkemu.runtime.runbook import Compiling, Event, OnEvent, Options, Outcome, Ready, Reason
 from linkemu.runtime.supervisor import ProcessChange, Program, Supervisor
+from linkemu.runtime.warden import Warden
 from linkemu.scenario import Scenario
 
 BROKER = "broker"
@@ -143,6 +146,7 @@ class Session:
             self._supervisor.start(program)
             if program.name != EMULATOR:
                 nodes.append(program.name)
+        await self._exits.enter_async_context(self._guarded(nodes, compiled))
         await self._doors_open(list(self._told.doors.values()))
         self._exits.callback(self._say, "stopping")
         self._say("running")
@@ -203,6 +207,25 @@ class Session:
     def transfers(self) -> tuple[telemetry.TransferState, ...]:
         """The last known state of each transfer, bus or no bus."""
         return self._monitor.transfers()
+
+    @contextlib.asynccontextmanager
+    async def _guarded(self, nodes: list[str], compiled: Forecast) -> AsyncIterator[None]:
+        """With a warden, who kills and freezes nodes; its failure is the run's.
+
+        It has a bus of its own: of a message that two filters of one client match a broker may send two.
+        """
+        assert self._told is not None
+        bus = mqtt.connect(self._told.broker, f"linkemu-{self.scenario.name}-warden-{os.getpid()}")
+        records, journal = Records(self._directory.emulator), self._directory.node_faults
+        warden = Warden(self._supervisor, records, journal, nodes, bus, self.scenario.name)
+        task = asyncio.create_task(warden.run(compiled.schedule.nodes), name="warden")
+        task.add_done_callback(self._monitor.ended)
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            await bus.close()
 
     async def _stop_emulator(self) -> None:
         await self._supervisor.stop([EMULATOR])

@@ -32,7 +32,11 @@ class Port:
     def __init__(self, address: Address, peer: Address | None = None) -> None:
         """ResourceError if the address can't be had. With ``peer``, hears and sends to that address alone."""
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        where = f"udp {address[0]}:{address[1]}"
+        try:
+            self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        except OSError as error:  # no descriptor is left
+            raise ResourceError(where, error.strerror or str(error)) from None
         self.drops = 0
         self._buffer = bytearray(_LARGEST_BYTES)
         self._view = memoryview(self._buffer)
@@ -40,7 +44,6 @@ class Port:
             self._set_up(address, peer)
         except OSError as error:
             self.socket.close()
-            where = f"udp {address[0]}:{address[1]}"
             raise ResourceError(where, error.strerror or str(error)) from None
 
     def _set_up(self, address: Address, peer: Address | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
@@ -84,7 +85,7 @@ def exec(
     if shutil.which(command[0]) is None:
         raise InputError("COMMAND", f"{command[0]}: no such command")
     forwards = tuple(_forward(text) for text in forward or ())
-    _try_to_write(json)
+    _check_place(json)
     read = scenarios.load(scenario)
     played = _sky(read, sky)
     number = choose_link(played, link)
@@ -151,15 +152,15 @@ def _forward(text: str) -> Forward:
     return Forward(int(port), *address(to, "--forward"))
 
 
-def _try_to_write(file: Path | None) -> None:
-    """Better now than when the command has ended."""
+def _check_place(file: Path | None) -> None:
+    """Whether the report can be written: better told now than when the command has ended."""
     if file is None:
         return
-    try:
-        with file.open("a"):
-            pass
-    except OSError as error:
-        raise InputError("--json", f"{file}: {error.strerror}") from None
+    if file.is_dir() or not file.parent.is_dir():
+        problem = "is a directory" if file.is_dir() else "its directory doesn't exist"
+        raise InputError("--json", f"{file}: {problem}")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise InputError("--json", f"{file}: permission denied")
 
 
 def _tell(report: dict[str, Any] | None, file: Path | None) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkemu.errors import ResourceError
+from linkemu.runtime.udp import wall_offset_ns
 
 MOST = 256  # messages of one call
 HEAD_BYTES = 2112  # of each message lie close together, so that small ones stay in the cache
@@ -93,7 +94,7 @@ class Intake:
 
     def take(self, fd: int, most: int = MOST) -> Catch | None:
         """At most ``most`` messages that wait at a socket; None if none does. ResourceError if it fails."""
-        offset_ns = time.monotonic_ns() - time.time_ns()
+        offset_ns = wall_offset_ns()
         count = self._call(fd, self._address, most, socket.MSG_DONTWAIT, None)
         while count < 0:
             error = ctypes.get_errno()

@@ -30,6 +30,11 @@ class Pace:
             self._piece = Piece(time.monotonic_ns(), self.start_ns)
             self._map = TimeMap((self._piece,))
 
+    def follow(self, time_map: TimeMap) -> None:
+        """Live by somebody else's map."""
+        self.begun = True
+        self._map, self._piece = time_map, time_map.pieces[-1]
+
     def now_ns(self) -> int:
         piece = self._piece
         if piece.rate != 1.0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,10 +68,12 @@ def run(
 
     read = scenarios.load(scenario)
     mode = clock or ("scaled" if rate is not None else read.clock.mode)
-    _check(mode, rate, read)
+    _check(mode, rate, skip_gaps, read)
     if mode == "virtual":
         from linkemu.cli import virtual
 
+        if read.doors:
+            output.warn(["doors stay closed under the virtual clock"])
         _refuse_processes(broker, skip_gaps, until_done)
         code = virtual.run(read, directory, json)
     else:
@@ -91,10 +94,12 @@ def _refuse_processes(broker: str, skip_gaps: bool, until_done: bool) -> None:
             raise InputError(option, "has no meaning under the virtual clock")
 
 
-def _check(mode: str, rate: float | None, scenario: Scenario) -> None:
+def _check(mode: str, rate: float | None, skip_gaps: bool, scenario: Scenario) -> None:
     """One clock, said once."""
     if mode != "scaled" and rate is not None:
         raise InputError("--rate", f"belongs to the scaled clock, not to the {mode} one")
+    if skip_gaps and scenario.doors:
+        raise InputError("--skip-gaps", "has no meaning with doors, whose clients live by the wall clock")
     if mode == "scaled" and rate is None and scenario.clock.mode != "scaled":
         raise InputError("--clock", "scaled needs --rate, or a rate in the scenario")
 
@@ -102,16 +107,24 @@ def _check(mode: str, rate: float | None, scenario: Scenario) -> None:
 def _in_processes(scenario: Scenario, options: Options, json: bool) -> int:
     """Run it, show it, report it; the exit code."""
     from linkemu.cli import report
+    from linkemu.cli.rundoors import RunDoors
     from linkemu.cli.watch import Watch
     from linkemu.runtime import session
 
     with Watch(output.notices() if json else output.console(), REPEAT_S) as watch:
-        outcome = session.run(scenario, options, watch.follow)
+        doors = RunDoors(scenario, watch.follow)
+        try:
+            outcome = session.run(scenario, options, doors.follow)
+        finally:
+            doors.close()
     if json:
-        output.document(report.outcome_document(outcome))
+        output.document(
+            {**report.outcome_document(outcome), "doors": [asdict(each) for each in doors.reports]}
+        )
     else:
         console = output.console()
         report.show(console, outcome.transfers, report.fidelity_of(outcome))
+        doors.show()
         console.print(report.verdict(outcome.reason, outcome.transfers, outcome.missing))
     if outcome.reason == "stopped":
         return INTERRUPTED

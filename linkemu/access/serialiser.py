@@ -54,7 +54,7 @@ class Passage:
 
 
 class Serialiser:
-    """One direction. ``backlogged`` is set by its owner: bytes have waited ever since the last piece."""
+    """One direction. Its owner knows since when bytes have waited, and they may leave from then on."""
 
     def __init__(self, timeline: LinkTimeline, back: LinkTimeline, *, repeat: bool) -> None:
         """``repeat``: erased slots carry bytes in vain (arq); else they carry none (the sender holds)."""
@@ -64,7 +64,6 @@ class Serialiser:
         self._downward = timeline.direction is Direction.DOWN
         self.capacity = self._channel.capacity if repeat else lit_capacity(timeline)
         self.delay = self._channel.delay
-        self.backlogged = False
         self._ends = self._ends_of_light()
         self._sent = 0
         self._last_due_ns = 0
@@ -130,10 +129,11 @@ class Serialiser:
     def impose(self, overlay: Overlay, now_ns: int) -> Overlay:
         """Put a fault on; returns it as it takes effect. Erased slots are dark to a sender that holds.
 
-        After this and ``lift`` the owner asks for ``opening`` anew. InputError: not for a stream of bytes.
+        ``now_ns`` below 0: as it stands, before anything was played. After this and ``lift`` the owner asks
+        for ``opening`` anew. InputError: not for a stream of bytes.
         """
         refuse_for_streams(overlay)
-        boundary_ns = self.boundary_ns(now_ns, erases=overlay.erase_slots is not None)
+        boundary_ns = self.boundary_ns(now_ns, erases=overlay.erase_slots is not None) if now_ns >= 0 else 0
         effective = self._channel.overlaid.impose(overlay, boundary_ns, min(now_ns, self.free_ns()))
         self._renew(now_ns)
         return effective
@@ -176,8 +176,6 @@ class Serialiser:
         return [self.capacity.position(end) for _, end in self.capacity.lights()]
 
     def _head(self, now_ns: int) -> int | None:
-        if self.backlogged:
-            return self._fit(self._sent, BYTE)
         return self._fit(max(self._sent, self.capacity.position(now_ns)), BYTE)
 
     def _fit(self, position: int, size: int) -> int | None:

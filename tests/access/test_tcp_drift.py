@@ -26,14 +26,12 @@ SLOPE = 30e-6  # s/s: what a satellite of 7.8 km/s can do at most, by its range 
 def saturate(machine: Serialiser, from_ns: int, until_ns: int) -> list[Passage]:
     """All pieces of a source that always has bytes."""
     found: list[Passage] = []
-    machine.backlogged = False
     now_ns = from_ns
     while (opening := machine.opening(now_ns)) is not None and opening.start_ns < until_ns:
         now_ns = max(now_ns, opening.start_ns - opening.lookahead_ns)
         passage = machine.leave(opening.most_bytes, now_ns)
         assert passage is not None
         found.append(passage)
-        machine.backlogged = True
     return found
 
 

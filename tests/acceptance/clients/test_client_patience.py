@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from tests.acceptance.clients import zoo
-from tests.acceptance.clients.broken_sky import DARK_S, LIGHT_S
+from tests.acceptance.clients.broken_sky import DARK_FIRST_S, DARK_S, LIGHT_S
 from tests.acceptance.clients.plans import Plan
-from tests.acceptance.clients.test_client_zoo import CLIENTS, DOORS, digest, quiet
+from tests.acceptance.clients.test_client_zoo import CLIENTS, digest, quiet
 from tests.acceptance.clients.voyages import Voyage
 from tests.acceptance.clients.zoo import Client, Place, Words
 
@@ -79,7 +80,6 @@ def test_gives_up_when_reset(plan: Plan, voyage: Voyage, codes: set[int], words:
     assert voyage.code in codes
     assert re.search(words, voyage.errors)
     assert digest(voyage.arrived) != digest(voyage.payload)
-    assert voyage.lasted_s < LIGHT_AGAIN_S + DARK_S, "it did not wait for light"
 
 
 @pytest.mark.parametrize("plan", [Plan(CLIENTS["aiohttp"], "proxy", outage=RESET)], ids=str)
@@ -105,13 +105,17 @@ def test_curl_learns_of_a_half_open_connection_only_in_light(plan: Plan, voyage:
     assert digest(voyage.arrived) != digest(voyage.payload)
 
 
-PATIENT = variant(
-    *("curl-put", "retry"),
-    lambda place: zoo.curl_put(place, "--retry", 20, "--retry-connrefused", "--retry-delay", 1),
-)
+def soon(words: Words) -> Words:
+    """In the dark, but not before the door can have found out that it is."""
+    return ("sh", "-c", f"sleep 0.5; exec {shlex.join(map(str, words))}")
 
 
-@pytest.mark.parametrize("plan", [Plan(CLIENTS["curl-put"], "proxy", "late", "refuse")], ids=str)
+WAITING = ("--retry", 20, "--retry-connrefused", "--retry-delay", 1)
+ONCE = variant("curl-put", "soon", lambda place: soon(zoo.curl_put(place)))
+PATIENT = variant("curl-put", "retry", lambda place: soon(zoo.curl_put(place, *WAITING)))
+
+
+@pytest.mark.parametrize("plan", [Plan(ONCE, "proxy", "late", "refuse")], ids=str)
 def test_curl_gives_up_when_refused(plan: Plan, voyage: Voyage) -> None:
     assert voyage.code == 7, voyage.errors
     assert voyage.arrived is None
@@ -122,7 +126,7 @@ def test_curl_gives_up_when_refused(plan: Plan, voyage: Voyage) -> None:
 def test_curl_that_may_retry_waits_for_light(plan: Plan, voyage: Voyage) -> None:
     assert voyage.code == 0, voyage.errors
     assert digest(voyage.arrived) == digest(voyage.payload)
-    assert voyage.report["ways"][0]["edges"][0]["first_s"] >= 4.0
+    assert voyage.report["ways"][0]["edges"][0]["first_s"] >= DARK_FIRST_S
 
 
 RSYNC = variant("rsync", "1s", lambda place: zoo.rsync_put(place, "--timeout=1"))
@@ -130,7 +134,6 @@ QUIC = variant("aioquic", "1s", zoo.near("quic", 1.0))
 IMPATIENT = (  # rsync not by the proxy: there the silence begins when the last byte is in a socket's buffer
     (Plan(RSYNC, "exec"), 30, "timeout"),
     (Plan(QUIC, "exec"), 1, "ConnectionError"),
-    (Plan(QUIC, "proxy"), 1, "ConnectionError"),
 )
 
 
@@ -146,7 +149,7 @@ def test_gives_up_after_a_second_of_silence(plan: Plan, voyage: Voyage, code: in
 DIG = variant("dig", "1s", lambda place: zoo.dig(place, "+timeout=1", "+tries=1"))
 
 
-@pytest.mark.parametrize("plan", [Plan(DIG, door) for door in DOORS], ids=str)
+@pytest.mark.parametrize("plan", [Plan(DIG, "proxy")], ids=str)
 def test_dig_goes_on_to_the_next_name(plan: Plan, voyage: Voyage) -> None:
     """It gives up each name that is asked for in the dark and answers the others; its exit code is 0."""
     assert voyage.code == 0

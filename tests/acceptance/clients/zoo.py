@@ -231,6 +231,9 @@ def iperf3_server(place: Place) -> Words:
     return ("iperf3", "-s", "-1", "-i", 0.5, "-B", place.far[0], "-p", place.far[1])
 
 
+IPERF3_BYTES = 1200  # of a datagram
+
+
 def iperf3(place: Place) -> Words:
     """For as long as a stretch of light, an outage and some more."""
     host, port = place.near
@@ -238,7 +241,8 @@ def iperf3(place: Place) -> Words:
 
 
 def iperf3_udp(place: Place) -> Words:
-    return (*iperf3(place), "-u", "-b", "4M", "-l", 1200)
+    """Nearly the rate of its link, so that the queue is soon full in the dark."""
+    return (*iperf3(place), "-u", "-b", "3M", "-l", IPERF3_BYTES)
 
 
 def quic_certificate(place: Place) -> None:
@@ -298,6 +302,7 @@ ZOO = (
         *("iperf3-udp", iperf3_udp, iperf3_server),
         doors=("tcp", "udp"),
         by="serve",
+        rate_bps=4 * MEGA,
         needs=("iperf3",),
     ),
 )

@@ -1,14 +1,13 @@
 """Faults known in advance that a timeline can't say: for whoever plays a link, keeps a node or opens a door.
 
-Made by the forecast, written beside the sky, carried out by session, composition and doors. Times are integer
-ns of scenario time. What stands here is recorded, so that a replay carries out exactly the same.
+Made by the forecast, kept in the header of its Sky, so that whoever plays a sky has it, and carried out by
+session, composition and doors. Times are integer ns of scenario time.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 from linkemu.errors import FormatError
@@ -60,9 +59,9 @@ class Schedule:
         """Those of a node, by time."""
         return tuple(sorted((f for f in self.nodes if f.node == name), key=lambda fault: fault.start_ns))
 
-    def to_json(self) -> str:
-        """One line; ``from_json`` gives back an equal schedule."""
-        document = {
+    def document(self) -> dict[str, Any]:
+        """As JSON has it; ``read`` gives back an equal schedule."""
+        return {
             "format": FORMAT_VERSION,
             "overlays": [
                 {"link": key[0], "direction": key[1].value, **to_record(overlay)}
@@ -71,13 +70,11 @@ class Schedule:
             "nodes": [asdict(each) for each in self.nodes],
             "doors": [asdict(each) for each in self.doors],
         }
-        return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Schedule:
-        """FormatError in one line if the text is no schedule."""
+    def read(cls, document: Any) -> Schedule:
+        """FormatError in one line if it is no such document."""
         try:
-            document = json.loads(text)
             if document["format"] != FORMAT_VERSION:
                 raise FormatError(
                     f"schedule: format {document['format']!r}, this linkemu reads {FORMAT_VERSION}"
@@ -87,8 +84,21 @@ class Schedule:
                 tuple(cast(NodeFault, _fault(NodeFault, row)) for row in document["nodes"]),
                 tuple(cast(DoorFault, _fault(DoorFault, row)) for row in document["doors"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FormatError(f"schedule: not a schedule, or incomplete ({error!r})") from None
+
+    @classmethod
+    def of(cls, sky: Sky) -> Schedule:
+        """That of a sky; FormatError if its header holds something else, or overlays of no link of it."""
+        document = sky.header.get("schedule")
+        schedule = cls() if document is None else cls.read(document)
+        schedule.check(sky)
+        return schedule
+
+    def put_into(self, sky: Sky) -> Sky:
+        """The sky with this schedule in its header."""
+        rest = {key: value for key, value in sky.header.items() if key != "schedule"}
+        return replace(sky, header=rest if self == Schedule() else {**rest, "schedule": self.document()})
 
     def check(self, sky: Sky) -> None:
         """FormatError if an overlay is of no link of this sky."""

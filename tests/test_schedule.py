@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -36,7 +37,7 @@ def test_written_and_read_again(
 ) -> None:
     keyed = tuple(((0, Direction.DOWN), each) for each in faults)
     schedule = Schedule(keyed, tuple(of_nodes), tuple(of_doors))
-    assert Schedule.from_json(schedule.to_json()) == schedule
+    assert Schedule.read(json.loads(json.dumps(schedule.document()))) == schedule
     assert [each.start_ns for each in schedule.of_node("iss")] == sorted(
         each.start_ns for each in of_nodes if each.node == "iss"
     )
@@ -46,26 +47,29 @@ def test_written_and_read_again(
 @given(st.data())
 def test_whatever_is_changed_in_it_it_is_a_schedule_or_one_line(data: st.DataObject) -> None:
     given = Schedule((((0, Direction.UP), Overlay(5, delay_ns=1)),), (NodeFault("iss", "kill", 7),))
-    document = json.loads(given.to_json())
+    document = given.document()
     junk = st.none() | st.integers(-5, 5) | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
     row = data.draw(st.sampled_from([document, document["overlays"][0], document["nodes"][0]]))
     row[data.draw(st.sampled_from([*row, "more"]))] = data.draw(junk)
     try:
-        Schedule.from_json(json.dumps(document))
+        Schedule.read(document)
     except FormatError as error:
         assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"format": 2}', "[" * 10**5, '{"format": 1, "overlays": 3}']
-)
-def test_what_is_no_schedule_is_refused(text: str) -> None:
+@pytest.mark.parametrize("document", [3, [], {}, {"format": 2}, {"format": 1, "overlays": 3}, "text"])
+def test_what_is_no_schedule_is_refused(document: object) -> None:
     with pytest.raises(FormatError, match="schedule: "):
-        Schedule.from_json(text)
+        Schedule.read(document)
 
 
-def test_an_overlay_of_no_link_of_the_sky_is_refused() -> None:
-    sky = Sky.of(constant("g", "s", Direction.UP, 10**6, 0.1, 1.0))
-    Schedule((((0, Direction.UP), Overlay(0)),)).check(sky)
-    with pytest.raises(FormatError, match="the sky has no link 0 down"):
-        Schedule((((0, Direction.DOWN), Overlay(0, name="x")),)).check(sky)
+def test_it_travels_in_the_header_of_a_sky(tmp_path: Path) -> None:
+    bare = Sky.of(constant("g", "s", Direction.UP, 10**6, 0.1, 1.0), header={"name": "x"})
+    schedule = Schedule((((0, Direction.UP), Overlay(0, delay_ns=5)),), (NodeFault("s", "kill", 7),))
+    schedule.put_into(bare).save(tmp_path / "sky")
+    sky = Sky.load(tmp_path / "sky")
+    assert Schedule.of(sky) == schedule and sky.digest() != bare.digest() and sky.header["name"] == "x"
+    assert Schedule.of(bare) == Schedule() and Schedule().put_into(sky).digest() == bare.digest()
+    wrong = Schedule((((0, Direction.DOWN), Overlay(0, name="x")),)).put_into(bare)
+    with pytest.raises(FormatError, match="schedule: overlay x: the sky has no link 0 down"):
+        Schedule.of(wrong)

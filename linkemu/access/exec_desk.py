@@ -29,7 +29,7 @@ class Links:
         self.sky = sky
         self.standings = Standings(sky)
         for direction, beam in beams.items():
-            self.standings[link, direction].join(beam)
+            self.standings[link, direction].join(beam, has_schedule=True)
         self._now_ns = now_ns
         self._report = report
 

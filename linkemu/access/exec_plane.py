@@ -25,6 +25,7 @@ from linkemu.link.fidelity import Histogram
 from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
 from linkemu.runtime import realtime
+from linkemu.schedule import Schedule
 
 if TYPE_CHECKING:
     from linkemu.access.exec_house import End, House
@@ -112,6 +113,9 @@ def play(
         )
         for direction in Direction
     }
+    for (number, direction), overlay in Schedule.of(compiled).overlays:
+        if number == order.link:
+            beams[direction].impose(overlay, -1)
     ways = (
         _Way(beams[Direction.UP], house.client, house.gateway),
         _Way(beams[Direction.DOWN], house.gateway, house.client),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 
@@ -37,7 +37,11 @@ class Forecast:
     links: tuple[Link, ...]  # how the sky came about, meeting by meeting
     passes: tuple[Pass, ...]  # that touch the scenario, uncut up to an hour beyond its start and end
     warnings: tuple[str, ...]
-    schedule: Schedule = field(default_factory=Schedule)  # of faults that the sky can't say
+
+    @property
+    def schedule(self) -> Schedule:
+        """Of faults that the timelines can't say."""
+        return Schedule.of(self.sky)
 
 
 def forecast(scenario: Scenario, progress: Progress | None = None, step_s: float = 1.0) -> Forecast:
@@ -67,9 +71,9 @@ def forecast(scenario: Scenario, progress: Progress | None = None, step_s: float
     tell(1.0, "done")
     passes = sorted((one for pair in every for one in pair.passes), key=lambda one: one.aos_s)
     warned = [*start.warnings(scenario, chosen, epoch), *skies.warnings(scenario, weather), *_warnings(links)]
-    sky, rest = faulted(scenario, _sky(scenario, chosen, epoch, links))
+    sky = faulted(scenario, _sky(scenario, chosen, epoch, links))
     beliefs = believed(scenario, plans(scenario, links))
-    return Forecast(epoch, sky, beliefs, tuple(links), tuple(passes), tuple(warned), rest)
+    return Forecast(epoch, sky, beliefs, tuple(links), tuple(passes), tuple(warned))
 
 
 def _silent(share: float, text: str) -> None:

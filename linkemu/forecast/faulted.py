@@ -27,8 +27,8 @@ _NODE = frozenset({"kill", "freeze", "clock", "bit-flip", "disk", "plan-late"})
 _PLAN = frozenset({"plan-shift", "plan-missing"})
 
 
-def faulted(scenario: Scenario, sky: Sky) -> tuple[Sky, Schedule]:
-    """The sky with what it can say of the scenario's troubles, and the schedule of the rest."""
+def faulted(scenario: Scenario, sky: Sky) -> Sky:
+    """The sky with the scenario's troubles: in its timelines what they can say, else in its schedule."""
     laid: dict[Key, list[tuple[Cause, Overlay]]] = {}
     rest: list[tuple[Key, Overlay]] = []
     for place, trouble in enumerate(scenario.troubles):
@@ -40,7 +40,8 @@ def faulted(scenario: Scenario, sky: Sky) -> tuple[Sky, Schedule]:
                 else:
                     rest.append((key, overlay))
     timelines = {key: _laid(timeline, laid.get(key, [])) for key, timeline in sky.timelines.items()}
-    return replace(sky, timelines=timelines), Schedule(tuple(rest), _nodes(scenario), _doors(scenario))
+    schedule = Schedule(tuple(rest), _nodes(scenario), _doors(scenario))
+    return schedule.put_into(replace(sky, timelines=timelines))
 
 
 def believed(scenario: Scenario, plans: Mapping[str, Plan]) -> dict[str, Plan]:

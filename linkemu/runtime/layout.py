@@ -3,7 +3,7 @@
     session.json        the marker of a live session: pids, doors, broker (0600: its URL may hold a password)
     lock                held (flock) by the session's process for as long as it lives
     sky  scenario.toml  what is played, and what it was compiled from
-    schedule.json       faults that the sky can't say; node-faults.jsonl: those of nodes as they took effect
+    node-faults.jsonl   kills and freezes of nodes as they took effect
     emulator.json  plans/  node-files/  broker/       what the processes are told
     emulator/           what the emulator writes: time map, overlays, fidelity.json
     ledgers/  logs/     last state of the transfers; output of each process
@@ -100,7 +100,6 @@ class RunDirectory:
         self.root = root.absolute()
         self.state = self.root / "state" if state is None else state.absolute()
         self.sky = self.root / "sky"
-        self.schedule = self.root / "schedule.json"
         self.node_faults = self.root / "node-faults.jsonl"
         self.scenario = self.root / "scenario.toml"
         self.emulator_file = self.root / "emulator.json"

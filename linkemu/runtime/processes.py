@@ -48,7 +48,7 @@ def tell(
     rate: float,
     skip_gaps: bool,
 ) -> Told:
-    """Write sky, plans, schedule, node files and emulator file."""
+    """Write sky, plans, node files and emulator file."""
     nodes = roles(scenario)
     emulator, *terminals = free_addresses(1 + len(nodes), socket.SOCK_DGRAM)
     doors = _doors(scenario)
@@ -81,7 +81,6 @@ def tell(
             entries.append(NodeEntry(name, role, terminal, token, numbers, directory.plan(name), plan_from_s))
         if schedule.overlays:
             Records(directory.emulator).keep_overlays(schedule.overlays)
-        directory.schedule.write_text(schedule.to_json() + "\n")
         EmulatorFile(
             scenario=scenario.name,
             address=emulator,

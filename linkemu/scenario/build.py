@@ -29,6 +29,12 @@ def late_problems(file: shape.ScenarioFile) -> list[Problem]:
     late = f"is not before the scenario's end at {file.duration:g} s"
     problems += [(place, late) for place, start in starts if start >= file.duration]
     problems += _shared_addresses(file) + _doors_without_link(file)
+    datagrams = {row.id for row in file.door if row.protocol == "udp"}
+    problems += [
+        (f"fault[{place}].door", f'"{row.door}" is for datagrams, which have no connections')
+        for place, row in enumerate(file.fault)
+        if row.kind in ("reset", "half-open") and row.door in datagrams
+    ]
     if abs(file.slot * 1e9 - round(file.slot * 1e9)) > 1e-6:
         problems.append(("slot", "is not a whole number of nanoseconds"))
     return problems

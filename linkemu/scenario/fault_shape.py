@@ -19,8 +19,6 @@ Kind = Literal[
 
 _LINK = frozenset({"station", "satellite", "duration"})
 _PICK = frozenset({"direction", "every", "share"})
-_DOOR = (frozenset({"door"}), frozenset({"duration"}))
-_OFTEN = frozenset({"kind", "start"})
 
 KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {  # kind: needed, possible
     "blackout": (_LINK, frozenset({"direction", "known"})),
@@ -41,9 +39,9 @@ KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {  # kind: needed, poss
     "freeze": (frozenset({"node", "duration"}), frozenset()),
     "bit-flip": (frozenset({"node"}), frozenset({"count"})),
     "disk": (frozenset({"node"}), frozenset({"duration"})),
-    "refuse": _DOOR,
-    "reset": _DOOR,
-    "half-open": _DOOR,
+    "refuse": (frozenset({"door"}), frozenset({"duration"})),
+    "reset": (frozenset({"door"}), frozenset()),
+    "half-open": (frozenset({"door"}), frozenset()),
 }
 ALWAYS = frozenset({"plan-shift", "clock"})  # from the scenario's beginning: no start
 

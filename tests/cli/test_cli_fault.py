@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from invoked import called, processes_that_mention, running, scenario, until
 
+from linkemu.link.timeline import Sky
 from linkemu.runtime.layout import find
 from linkemu.runtime.records import Records
+from linkemu.schedule import Schedule
 
 pytestmark = pytest.mark.acceptance
 
@@ -77,7 +79,7 @@ def test_the_schedule_is_there_from_the_beginning(place):
     assert (key[0], overlay.name, overlay.end_ns) == (0, "fault 0 duplicate", 300 * 10**9)
     settings = json.loads((state / "node-files" / "iss.json").read_text())["settings"]
     assert [each["kind"] for each in settings["faults"]] == ["clock"]
-    assert len(json.loads((state / "schedule.json").read_text())["nodes"]) == 2
+    assert len(Schedule.of(Sky.load(state / "sky")).nodes) == 2
     until(lambda: (state / "node-faults.jsonl").exists())
     frozen = json.loads((state / "node-faults.jsonl").read_text().splitlines()[0])
     assert frozen["node"] == "koganei" and 1.0 <= frozen["start_ns"] / 1e9 < 5.0

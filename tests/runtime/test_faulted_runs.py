@@ -38,8 +38,8 @@ def demo() -> tuple[Scenario, Forecast]:
 def play(demo: tuple[Scenario, Forecast], *troubles: Trouble, **more: Any) -> tuple[Result, list[str]]:
     plain, base = demo
     troubled = dataclasses.replace(plain, troubles=troubles)
-    sky, schedule = faulted(troubled, base.sky)
-    compiled = dataclasses.replace(base, sky=sky, schedule=schedule, plans=believed(troubled, base.plans))
+    sky = faulted(troubled, base.sky)
+    compiled = dataclasses.replace(base, sky=sky, plans=believed(troubled, base.plans))
     lines: list[str] = []
     return run_virtual(troubled, compiled=compiled, trace_sink=lines.append, **more), lines
 
@@ -99,7 +99,7 @@ def test_a_fade_train_erases_where_the_margin_is_less_than_its_depth(demo: tuple
 
     def erased(depth_dB: float | None) -> int:
         given = dataclasses.replace(troubled, troubles=(dataclasses.replace(train, depth_dB=depth_dB),))
-        timeline = faulted(given, base.sky)[0].timelines[0, Direction.UP]
+        timeline = faulted(given, base.sky).timelines[0, Direction.UP]
         by_train = timeline.erased_count[timeline.erased_cause == Cause.FADE].sum()
         before = base.sky.timelines[0, Direction.UP]
         return int(by_train - before.erased_count[before.erased_cause == Cause.FADE].sum())

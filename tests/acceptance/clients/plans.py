@@ -8,7 +8,7 @@ from typing import Literal
 
 from linkemu.link.timeline import Sky
 from tests.acceptance.clients import broken_sky, voyages
-from tests.acceptance.clients.zoo import Client
+from tests.acceptance.clients.client import Client
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ import pytest
 
 from tests.acceptance.clients import zoo
 from tests.acceptance.clients.broken_sky import DARK_FIRST_S, DARK_S, LIGHT_S
+from tests.acceptance.clients.client import Client, Place, Words, again
 from tests.acceptance.clients.plans import Plan
 from tests.acceptance.clients.test_client_zoo import CLIENTS, digest, quiet
 from tests.acceptance.clients.voyages import Voyage
-from tests.acceptance.clients.zoo import Client, Place, Words
 
 pytestmark = pytest.mark.acceptance
 
@@ -40,7 +40,7 @@ def named(value: object) -> str:
 def sftp_again(place: Place) -> Words:
     """``reput`` goes on with a file that is there, as an empty one is from the beginning."""
     (place.there / "file").touch()
-    return zoo.again(zoo.sftp_put(place, "reput"))
+    return again(zoo.sftp_put(place, "reput"))
 
 
 AGAIN = (
@@ -50,7 +50,7 @@ AGAIN = (
     CLIENTS["boto3"],
     CLIENTS["aiohttp"],  # by one repetition of a PUT, from the first byte
     replace(CLIENTS["curl-resumed"], name="curl-again", words=zoo.curl_resume),
-    variant("rsync", "again", lambda place: zoo.again(zoo.rsync_put(place))),
+    variant("rsync", "again", lambda place: again(zoo.rsync_put(place))),
     variant("sftp", "again", sftp_again),
 )
 

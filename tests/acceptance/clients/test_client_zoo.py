@@ -14,10 +14,11 @@ from typing import Any, Literal
 import pytest
 
 from tests.acceptance.clients import zoo
+from tests.acceptance.clients.client import MEGA
 from tests.acceptance.clients.evidence import endured, rows
 from tests.acceptance.clients.plans import Plan
 from tests.acceptance.clients.voyages import Voyage
-from tests.acceptance.clients.zoo import MEGA, ZOO
+from tests.acceptance.clients.zoo import ZOO
 
 pytestmark = pytest.mark.acceptance
 

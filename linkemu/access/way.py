@@ -36,6 +36,7 @@ class Way:
         self._due: deque[tuple[int, Flow]] = deque()  # when a flow has something to write, in order
         self._again: list[tuple[int, int, Flow, Piece]] = []  # erased pieces, by when they are sent again
         self._again_bytes = 0
+        self._marks: deque[tuple[Flow, Piece]] = deque()  # without a place: it may still change what is next
         self._window_bytes = serialiser.window_bytes()
         self._count = 0
         self._ingest_ns: int | None = None
@@ -60,7 +61,10 @@ class Way:
 
     def mark(self, flow: Flow, mark: Mark) -> None:
         """Send a mark behind all bytes of a flow; where light never comes again it never arrives."""
-        self._place(flow, Piece(0, mark), self._pace.now_ns())
+        piece = Piece(0, mark)
+        flow.pieces.append(piece)
+        self._marks.append((flow, piece))
+        self._is_woken = True
 
     def delivered(self, flow: Flow, piece: Piece) -> None:
         """A piece has been written."""
@@ -93,8 +97,8 @@ class Way:
         for _ in range(_TURNS):
             self._release()
             now_ns = self._pace.now_ns()
+            self._place_marks(now_ns)
             if not self._drop_idle() and not self._again:
-                self._ingest_ns = None
                 return
             opening = self.serialiser.opening(self._there_ns(now_ns))
             if opening is None:
@@ -111,6 +115,22 @@ class Way:
             else:
                 self._take(self._ready[0], opening)
         self._ingest_ns = self._pace.now_ns()  # go on at once, but hear of other events first
+
+    def _place_marks(self, now_ns: int) -> None:
+        """Give marks their places once these are near, as bytes get theirs: until then light may change."""
+        self._ingest_ns = None
+        while self._marks:
+            opening = self.serialiser.opening(now_ns)
+            if opening is None:
+                return
+            self._ingest_ns = opening.start_ns - opening.lookahead_ns
+            if self._ingest_ns > now_ns:
+                return
+            flow, piece = self._marks.popleft()
+            passage = self.serialiser.leave(0, now_ns)
+            if passage is not None and flow.pieces:
+                self._send(flow, piece, passage)
+            self._ingest_ns = None
 
     def _there_ns(self, now_ns: int) -> int:
         """Since when the flow whose turn it is has had bytes. When late, those with older ones go first."""

@@ -20,7 +20,7 @@ from live import trip_s, world
 
 from linkemu.access.gauge import DoorReport
 from linkemu.access.launch import DataPlane
-from linkemu.access.settings import Door, Outages, Proxy
+from linkemu.access.settings import Door, Outages, Proxy, address, spoken
 from linkemu.errors import InputError, ResourceError
 from linkemu.link.timeline import Sky, constant
 from linkemu.machine import Direction
@@ -157,6 +157,30 @@ def test_two_doors_for_datagrams_answer_their_own_clients():
             reports = {each["name"]: each for each in at.link.report()}
     assert [reports[name]["connections"] for name in ("a", "b")] == [1, 2]
     assert reports["a"]["refused"] == 1
+
+
+def test_streams_and_datagrams_meet_the_same_override_also_at_a_door_that_opens_later():
+    with server(echo) as far, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        doors = [
+            Door(("127.0.0.1", 0), far.address, name="tcp"),
+            Door(("127.0.0.1", 0), other.getsockname(), "udp", name="udp"),
+        ]
+        with world(far.address, doors=doors) as at, world(far.address) as late:
+            for each in (at, late):
+                each.link.impose(direction="up", delay=0.25)
+                assert eventually(lambda: each.link.state()["links"][0]["up"]["delay_s"] == 0.25)  # noqa: B023
+            opened = late.link.open_door("udp", spoken(other.getsockname()), protocol="udp")
+            late.plane.addresses["udp"] = address(opened["listen"], "listen")
+            with at.connect("tcp") as client:
+                assert trip_s(client) >= 0.255
+            other.settimeout(10.0)
+            for each in (at, late):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near:
+                    begun_s = time.monotonic()
+                    near.sendto(b"x", each.plane.addresses["udp"])
+                    assert other.recv(10) == b"x"
+                    assert time.monotonic() - begun_s >= 0.25
 
 
 def test_doors_play_links_of_their_own():

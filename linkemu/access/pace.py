@@ -19,24 +19,34 @@ class Pace:
 
     def __init__(self, start_ns: int) -> None:
         self.start_ns = start_ns
-        self._map = TimeMap((Piece(_NEVER_NS, start_ns),))
+        self._piece = Piece(_NEVER_NS, start_ns)  # in force
+        self._map = TimeMap((self._piece,))
         self.begun = False
 
     def begin(self) -> None:
         """Let time go from now on; does nothing if it goes already."""
         if not self.begun:
             self.begun = True
-            self._map = TimeMap((Piece(time.monotonic_ns(), self.start_ns),))
+            self._piece = Piece(time.monotonic_ns(), self.start_ns)
+            self._map = TimeMap((self._piece,))
+
+    def follow(self, time_map: TimeMap) -> None:
+        """Live by somebody else's map."""
+        self.begun = True
+        self._map, self._piece = time_map, time_map.pieces[-1]
 
     def now_ns(self) -> int:
-        return self._map.scenario_ns(time.monotonic_ns())
+        piece = self._piece
+        if piece.rate != 1.0:
+            return self._map.scenario_ns(time.monotonic_ns())
+        return piece.scenario_ns + max(0, time.monotonic_ns() - piece.monotonic_ns)  # asked all the time
 
     def scenario_ns(self, monotonic_ns: int) -> int:
         return self._map.scenario_ns(monotonic_ns)
 
     def scenario_of(self, monotonic_ns: NDArray[np.int64]) -> NDArray[np.int64]:
         """The same for many stamps."""
-        piece = self._map.pieces[-1]
+        piece = self._piece
         elapsed_ns = np.maximum(monotonic_ns - piece.monotonic_ns, 0)
         if piece.rate != 1.0:
             elapsed_ns = (elapsed_ns * piece.rate).astype(np.int64)

@@ -134,6 +134,7 @@ class Lane(Channel):
         self._settled_ns = max(self._settled_ns, int(arrived_ns[-1]))
         refused = self.counters.refused
         self._take(sheaf, np.arange(len(sizes)), sizes, arrived_ns)
+        self._leave(self._latest_ns)
         return self.counters.refused - refused
 
     def due_many(self, now_ns: int) -> list[Leg]:

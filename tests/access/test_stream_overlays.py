@@ -43,8 +43,6 @@ def saturate(machine: Serialiser, from_ns: int, until_ns: int) -> list[tuple[int
         passage = machine.leave(opening.most_bytes, now_ns)
         assert passage is not None
         found.append((opening.most_bytes, passage))
-        machine.backlogged = True
-    machine.backlogged = False
     return found
 
 

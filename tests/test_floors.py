@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     0: {"errors", "units", "rng", "trace", "machine", "disk", "sensor", "journal"},
     1: {"orbit", "weather", "optics", "link", "transfer", "telemetry", "contract", "scenario", "plan"},
-    2: {"schedule", "forecast", "record"},
+    2: {"schedule", "forecast", "record", "exchange"},
     3: {"runtime", "access", "study", "client"},
     4: {"ground_station", "satellite_node", "campaign", "control"},
     5: {"cli"},

@@ -43,7 +43,7 @@ def main() -> int:
         _raise_descriptor_limit()
         plane = Plane(Proxy.load(Path(sys.argv[1])))
         if len(sys.argv) == 3:
-            plane.attend(Desk(Line(socket.socket(fileno=int(sys.argv[2]))), Doors(plane)))
+            plane.attend(Desk(Line(socket.socket(fileno=int(sys.argv[2]))), Doors(plane), plane.skip))
         doors = {name: list(opened.door.address) for name, opened in plane.doors.items()}
         _tell({"doors": doors, "zero_ns": plane.zero_ns})
         plane.run()

@@ -25,7 +25,8 @@ _NEVER_NS = 1 << 62
 class Desk:
     """Order of calls: ``serve`` when the line is readable or writable, ``step`` in each round."""
 
-    def __init__(self, line: Line, stage: Stage) -> None:
+    def __init__(self, line: Line, stage: Stage, skip: Callable[[int], int] | None = None) -> None:
+        """``skip``: let time skip up to a moment (ns) as far as nothing happens, and say which time it is."""
         self._line = line
         self._stage = stage
         self._overrides = Overrides(stage)
@@ -48,6 +49,8 @@ class Desk:
             "break": self._break,
             "listen": self._listen,
         }
+        if skip is not None:
+            self._deeds["skip"] = lambda asked: {"now_s": skip(_until_ns(asked)) / 1e9}
 
     def fileno(self) -> int:
         return self._line.fileno()
@@ -245,6 +248,13 @@ def _edge_after(lights: list[tuple[int, int]], now_ns: int) -> int | None:
 def _is_lit(lights: list[tuple[int, int]], now_ns: int) -> bool:
     place = bisect_right(lights, (now_ns, _NEVER_NS))
     return place > 0 and now_ns < lights[place - 1][1]
+
+
+def _until_ns(asked: Document) -> int:
+    until_s = asked.get("until_s")
+    if isinstance(until_s, bool) or not isinstance(until_s, int | float) or not 0 <= until_s <= 1e9:
+        raise InputError("until_s", f"{until_s!r} is no time of the scenario in seconds")
+    return round(until_s * 1e9)
 
 
 def _kind(warning: str) -> str:

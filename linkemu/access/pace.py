@@ -35,6 +35,15 @@ class Pace:
         self.begun = True
         self._map, self._piece = time_map, time_map.pieces[-1]
 
+    def jump(self, scenario_ns: int) -> None:
+        """Go on from there, which is not in the past; if time doesn't go yet, it will begin there."""
+        if self.begun:
+            self._map = self._map.jump(time.monotonic_ns(), scenario_ns)
+        else:
+            self.start_ns = scenario_ns
+            self._map = TimeMap((Piece(_NEVER_NS, scenario_ns),))
+        self._piece = self._map.pieces[-1]
+
     def now_ns(self) -> int:
         piece = self._piece
         if piece.rate != 1.0:

@@ -32,6 +32,7 @@ from linkemu.schedule import Schedule
 
 _COLLECT_EVERY_NS = 5_000_000_000
 _LOOK_EVERY_NS = 20_000_000
+_SKIP_MARGIN_NS = 5_000_000  # time skips to so long before something happens
 
 
 @dataclass(slots=True)
@@ -112,6 +113,22 @@ class Plane:
     def end_ns(self) -> int:
         """When the last light of all links has arrived."""
         return self._end_ns
+
+    def skip(self, until_ns: int) -> int:
+        """Skip time in which nothing happens on any link, up to ``until_ns``; scenario time after it.
+
+        No byte's moment is skipped: it goes no further than the next at which something leaves or arrives.
+        """
+        if self._proxy.time_map is not None:
+            raise InputError("skip", "time is that of the run, which these doors belong to")
+        now_ns, until_ns = self._pace.now_ns(), min(until_ns, self._end_ns)
+        ways = [way.next_ns() for played in self._played.values() for way in played.open_ways]
+        lanes = [lane.next_ns() for played in self._played.values() for lane in played.open_lanes]
+        due_ns = min((each for each in (*ways, *lanes) if each is not None), default=until_ns)
+        reached_ns = min(until_ns, due_ns - _SKIP_MARGIN_NS if due_ns < until_ns else until_ns)
+        if reached_ns > now_ns:
+            self._pace.jump(reached_ns)
+        return max(reached_ns, now_ns)
 
     def open(self, told: Door) -> Opened:
         """Open one more door. InputError if its link can't be played, ResourceError for its address."""

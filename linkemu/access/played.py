@@ -109,6 +109,11 @@ class Played:
         """Those that a door has asked for."""
         return [each.way for each in self.sides.values() if each.way is not None]
 
+    @property
+    def open_lanes(self) -> list[Lane]:
+        """The same for datagrams."""
+        return [each.lane for each in self.sides.values() if each.lane is not None]
+
     def lights(self) -> list[Span]:
         """Where both directions have light, as it is now known."""
         up, down = (each.standing.lights for each in self.sides.values())

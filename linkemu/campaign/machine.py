@@ -58,7 +58,6 @@ class Machine:
         self.disk = SimulatedDisk()
         self.lives = 0
         self._run = run
-        self._emulator = emulator
         self._inner = emulator.terminal(name)
         self._clock = clock
         self._make = make
@@ -67,8 +66,8 @@ class Machine:
         self._restarted = restarted
         self._count = count
         self._skews = [each for each in faults if isinstance(each, Skew) and each.node == name]
-        self.air = Air(name, emulator.player.sky.links, faults, self._hear, self._believe)
-        self._inner.attach(self.air.frame, self._sense, self.air.plan)
+        air = Air(name, emulator.player.sky.links, faults, self._hear, self._believe)
+        self._inner.attach(air.frame, self._sense, air.plan)
         self._life: LifeClock | None = None
         self._terminal: LifeTerminal | None = None
         self._task: asyncio.Task[None] | None = None
@@ -153,7 +152,7 @@ class Machine:
         """The power is gone, in the midst of anything."""
         assert self._life is not None
         self._life.alive = False
-        self.disk.power_cut_at = min(self.disk.calls, self.disk.power_cut_at or self.disk.calls)
+        self.disk.power_cut_at = self.disk.calls
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """The node has ended: by our hand or by a cut of its disk, else it was not allowed to."""

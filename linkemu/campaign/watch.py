@@ -1,8 +1,8 @@
-"""The watch: what must hold whatever goes wrong, seen from outside the nodes. It shares no code with them.
+"""The watch: what must hold whatever goes wrong, seen from outside the nodes.
 
-It knows what was put, hears every frame that leaves a node, reads what would survive on each disk, and hears
-what stations announce. How a node lays out its disk is not known here: bytes are looked for wherever they
-lie.
+It shares no code with them but the codec of frames. It knows what was put, hears every frame that leaves a
+node, reads what would survive on each disk, and hears what stations announce. How a node lays out its disk is
+not known here: bytes are looked for wherever they lie.
 
     acknowledged   a node states a chunk as durable that a power cut would take, or has taken
     took back      it states one as missing that it had stated as durable, and hasn't the whole file as one

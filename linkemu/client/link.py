@@ -136,6 +136,13 @@ class Link:
         self._set.clear()
         self._http.ask("POST", "/v1/reset")
 
+    def skip(self, until_s: float) -> float:
+        """Skip time in which nothing leaves or arrives, at most up to ``until_s``; scenario time after it.
+
+        Of a ``proxy`` only; the processes under ``exec`` live by the kernel's clock.
+        """
+        return float(self._http.ask("POST", "/v1/skip", {"until_s": until_s})["now_s"])
+
     def state(self) -> Document:
         """Time, links, doors and overrides."""
         return self._http.ask("GET", "/v1/state")

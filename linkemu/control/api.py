@@ -61,6 +61,7 @@ class Api:
             _route("/v1/overrides/{name:path}", GET=partial(self.one, "overrides", "name"), DELETE=self.lift),
             _route("/v1/batch", POST=self.batch),
             _route("/v1/reset", POST=self.reset),
+            _route("/v1/skip", POST=self.skip),
             _route("/v1/report", GET=self.report),
             _route("/v1/events", GET=self.events),
             _route("/v1/lease", GET=self.lease),
@@ -127,6 +128,10 @@ class Api:
     async def reset(self, request: Request) -> Response:
         await forms.body(request, ())
         return JSONResponse(await self._wire.ask("reset"))
+
+    async def skip(self, request: Request) -> Response:
+        asked = await forms.body(request, ("until_s",))
+        return JSONResponse(await self._wire.ask("skip", **asked))
 
     async def report(self, request: Request) -> Response:
         return JSONResponse(await self._wire.ask("report"))

@@ -227,6 +227,13 @@ _PATHS: Schema = {
         "post": _deed("All of it at one slot's edge, or nothing", _ref("Done"), body=_ref("Batch"))
     },
     "/v1/reset": {"post": _deed("Lift all overrides, enable all doors", _object({"at_s": _SECONDS}, "at_s"))},
+    "/v1/skip": {
+        "post": _deed(
+            "Skip time in which nothing happens, up to a moment; which time it is then",
+            _object({"now_s": _SECONDS}, "now_s"),
+            body=_object({"until_s": _SECONDS}, "until_s", closed=True),
+        )
+    },
     "/v1/report": {"get": _deed("The fidelity report so far", _ref("Report"))},
     "/v1/events": {
         "get": _deed(

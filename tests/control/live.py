@@ -16,7 +16,7 @@ import pytest
 from doors import echo, exactly, server, sky
 
 from linkemu.access.launch import DataPlane
-from linkemu.access.settings import Address, Door, Proxy
+from linkemu.access.settings import Address, Anchor, Door, Proxy
 from linkemu.client import Link
 from linkemu.control.server import Control
 from linkemu.link.timeline import Sky
@@ -60,10 +60,11 @@ def world(
     doors: Sequence[Door] = (),
     *,
     toxiproxy: Address | None = None,
+    anchor: Anchor = "listen",
 ) -> Iterator[World]:
     """All of it; everything has ended when the block has."""
     played = played or sky(10**8, DELAY_S, 600.0)
-    told = Proxy(Path(), tuple(doors) or (Door(("127.0.0.1", 0), far),))
+    told = Proxy(Path(), tuple(doors) or (Door(("127.0.0.1", 0), far),), anchor=anchor)
     with Control(("127.0.0.1", 0), toxiproxy_address=toxiproxy) as control:
         plane = DataPlane.start(told, played)
         try:

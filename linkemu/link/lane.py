@@ -265,7 +265,7 @@ class Lane(Channel):
 
     def _place_one(self, sheaf: Sheaf, rows: Integers, sizes: Integers, arrived_ns: Integers) -> Placed:
         """As the Channel does: past a plateau, over an edge of the rate, or given up."""
-        arrived, size = int(arrived_ns[0]), int(sizes[0]) * BYTE
+        arrived, size = int(arrived_ns[0]), max(1, int(sizes[0])) * BYTE
         base = self.capacity.fit(max(self._sent, self.capacity.position(arrived)), size)
         dropped_ns = arrived + self._hold_ns
         if base is not None and self.capacity.start(base) <= dropped_ns:

@@ -16,10 +16,11 @@ import pytest
 from linkemu.campaign import play as playing
 from linkemu.campaign.draw import draw
 from linkemu.campaign.faults import BadPlan, Crash, Fault, Frames, Outage, Rot, Skew, SlowDisk
+from linkemu.campaign.hunt import calm
 from linkemu.campaign.play import Outcome, play
 from linkemu.campaign.stage import Stage, compile_stage
 from linkemu.campaign.watch import Order
-from linkemu.errors import InputError
+from linkemu.errors import InputError, LinkemuError
 from linkemu.runtime.node import Context
 from linkemu.scenario import Transfer
 
@@ -227,3 +228,19 @@ def test_a_node_that_misbehaves_is_caught(
     outcome = play(stage, [Crash(SAT, 3.0, "stop", "step", 1, 0.1)])
     assert what in {each.what for each in outcome.violations}
     assert any(each.details.startswith(details) for each in outcome.violations)
+
+
+def test_a_stage_that_breaks_a_rule_by_itself_is_no_stage(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(playing, "find", lambda role: _returns)
+    with pytest.raises(LinkemuError, match=r"without any fault, at 1.000 s: \w+: ended: it returned"):
+        calm(stage)
+
+
+def test_what_a_calm_sky_does_not_bring_to_its_end_is_not_asked_for(stage: Stage) -> None:
+    """A download of a file that nobody puts is refused, and so are all of its like."""
+    get = Transfer(1.0, A, SAT, "get", None, None, "nothing.bin", 0)
+    transfers = (*stage.scenario.transfers, get)
+    more = replace(stage, scenario=replace(stage.scenario, transfers=transfers))
+    assert calm(more) == calm(stage)

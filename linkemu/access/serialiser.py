@@ -7,7 +7,6 @@ connections of a direction share one Serialiser. Call ``opening``, read at most 
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
 
 from linkemu.access.lit import is_patterned, lit_capacity, lit_segments
@@ -64,7 +63,6 @@ class Serialiser:
         self._downward = timeline.direction is Direction.DOWN
         self.capacity = self._channel.capacity if repeat else lit_capacity(timeline)
         self.delay = self._channel.delay
-        self._ends = self._ends_of_light()
         self._sent = 0
         self._last_due_ns = 0
         self._laid_out_ns = _NEVER_NS  # until there single slots that an overlay erases are dark
@@ -76,9 +74,9 @@ class Serialiser:
             return None
         start_ns = self.capacity.start(position)
         rate_bps = self.capacity.rate(start_ns)
-        light = bisect_right(self._ends, position)
-        room = (self._ends[light] - position) // BYTE
-        before = (position - (self._ends[light - 1] if light else 0)) // BYTE  # of this light
+        begin, end = self.capacity.light_at(position)
+        room = (end - position) // BYTE
+        before = (position - begin) // BYTE  # of this light
         most = max(min(rate_bps * _PIECE_NS, max(rate_bps * _FIRST_NS, before * BYTE)) // BYTE, _LEAST_BYTES)
         most = min(most, _MOST_BYTES)
         if self._repeat:
@@ -160,7 +158,6 @@ class Serialiser:
         self.delay = self._channel.delay
         if self._repeat:
             self.capacity = self._channel.capacity
-            self._ends = self._ends_of_light()
         else:
             self._laid_out_ns = _NEVER_NS
             if is_patterned(self._channel.overlaid, from_ns):
@@ -170,10 +167,6 @@ class Serialiser:
     def _lay_out(self, from_ns: int) -> None:
         overlaid, timeline = self._channel.overlaid, self._channel.timeline
         self.capacity = self.capacity.spliced(*lit_segments(timeline, overlaid, from_ns, self._laid_out_ns))
-        self._ends = self._ends_of_light()
-
-    def _ends_of_light(self) -> list[int]:
-        return [self.capacity.position(end) for _, end in self.capacity.lights()]
 
     def _head(self, now_ns: int) -> int | None:
         return self._fit(max(self._sent, self.capacity.position(now_ns)), BYTE)

@@ -33,6 +33,7 @@ check: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@echo "== bench/dataplane"; $(BIN)/python -m bench.dataplane
 
 soak: $(VENV)/installed-dev
 	LINKEMU_KILLS=$(KILLS) $(BIN)/python -m pytest -m acceptance -k kill --timeout 3600

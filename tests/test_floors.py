@@ -13,13 +13,13 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     0: {"errors", "units", "rng", "trace", "machine", "disk", "sensor", "journal"},
     1: {"orbit", "weather", "optics", "link", "transfer", "telemetry", "contract", "scenario", "plan"},
-    2: {"forecast", "record", "exchange"},
+    2: {"schedule", "forecast", "record", "exchange"},
     3: {"runtime", "access", "study", "client"},
     4: {"ground_station", "satellite_node", "campaign", "control"},
     5: {"cli"},
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
-CORRIDORS = {("access", "runtime")}  # one way
+CORRIDORS = {("access", "runtime"), ("forecast", "schedule"), ("record", "schedule")}  # one way
 BANNED_MODULES = {
     *("asyncio", "random", "secrets", "aiofiles", "aiomqtt", "socket", "selectors"),
     *("threading", "subprocess", "multiprocessing"),

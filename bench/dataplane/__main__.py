@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -24,13 +25,13 @@ from bench.dataplane.trials import PARTS, Trial, Window, trials
 from linkemu.errors import LinkemuError
 from linkemu.runtime import realtime
 
-_QUICK = Window(0.3, 0.2, 0.5)
+_QUICK = Window(0.3, 0.2, 0.5, (5, 10))
 
 
 def main() -> None:
     options = _options()
     found = peers.find(options.toxiproxy, options.mahimahi)
-    chosen = [trial for trial in trials(found) if trial.part in options.only]
+    chosen = [each for each in trials(found) if each.part in options.only and options.match.search(each.name)]
     about = table.machine(found)
     results, failed, told = _play(
         chosen, options.repeat, _QUICK if options.quick else Window(options.seconds)
@@ -52,12 +53,11 @@ def _play(
     began_s, stolen_s = time.monotonic(), realtime.stolen_s() or 0.0
     for number in range(repeat):
         for trial in chosen:
-            key = trial.part, trial.task, trial.who
-            _progress(f"round {number + 1} of {repeat}: {', '.join(key)}")
+            _progress(f"round {number + 1} of {repeat}: {trial.name}")
             try:
-                results.setdefault(key, []).append(trial.run(window))
+                results.setdefault(trial.key, []).append(trial.run(window))
             except (TrialError, LinkemuError, OSError) as error:
-                failed[", ".join(key)] = f"round {number + 1}: {error}"
+                failed[trial.name] = f"round {number + 1}: {error}"
     _progress("")
     took_s = time.monotonic() - began_s
     share = ((realtime.stolen_s() or 0.0) - stolen_s) / took_s / (os.cpu_count() or 1) if took_s else 0.0
@@ -80,6 +80,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=3, help="rounds (3)")
     parser.add_argument("--quick", action="store_true", help="one short round: does everything work?")
     parser.add_argument("--only", type=_parts, default=set(PARTS), help=f"of {','.join(PARTS)}")
+    parser.add_argument(
+        "--match",
+        type=re.compile,
+        default=re.compile(""),
+        metavar="REGEX",
+        help="only trials in whose 'part, task, who' this is found",
+    )
     parser.add_argument("--json", action="store_true", help="everything, each round's figures too")
     parser.add_argument("--toxiproxy", default=os.environ.get("LINKEMU_TOXIPROXY"), help="its server")
     parser.add_argument("--mahimahi", default=os.environ.get("LINKEMU_MAHIMAHI"), help="folder of mm-delay")

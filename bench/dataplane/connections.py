@@ -51,6 +51,7 @@ class Outcome:
     descriptors: int
     memory_MB: float
     cpu_share: float
+    kept_waiting: float  # share of the window in which the data plane could have run, and others did
     user: int
 
 
@@ -177,7 +178,7 @@ def _watch(sink: Sink, pid: int, rate_bps: int, seconds: float, warm_s: float) -
     end_s = time.monotonic() + warm_s
     while time.monotonic() < end_s:
         sink.round()
-    begun, begun_s, cpu_s = dict(sink.totals), time.monotonic(), _cpu_s(pid)
+    begun, begun_s, cpu_s, kept_s = dict(sink.totals), time.monotonic(), _cpu_s(pid), _kept_waiting_s(pid)
     seen: list[tuple[float, int]] = []
     while not seen or seen[-1][0] < begun_s + seconds:
         at_s = sink.round()
@@ -194,6 +195,7 @@ def _watch(sink: Sink, pid: int, rate_bps: int, seconds: float, warm_s: float) -
         len(list(Path(f"/proc/{pid}/fd").iterdir())),
         int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() / 1e6,
         (_cpu_s(pid) - cpu_s) / seconds,
+        (_kept_waiting_s(pid) - kept_s) / seconds,
         Path(f"/proc/{pid}").stat().st_uid,
     )
 
@@ -215,6 +217,11 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def _kept_waiting_s(pid: int) -> float:
+    """On the run queue, by the kernel's schedstat."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--count", type=int, default=1000)
@@ -232,10 +239,8 @@ def main() -> None:
     print(
         f"  least and most of the mean   {outcome.least:.1%}, {outcome.most:.1%}; {outcome.starved} starved"
     )
-    print(
-        f"  descriptors, memory, CPU     {outcome.descriptors}, {outcome.memory_MB:.0f} MB, "
-        f"{outcome.cpu_share:.0%}"
-    )
+    print(f"  descriptors, memory          {outcome.descriptors}, {outcome.memory_MB:.0f} MB")
+    print(f"  CPU, and kept from it        {outcome.cpu_share:.0%}, {outcome.kept_waiting:.0%}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ TrialError: a program did not do its part.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
@@ -16,7 +16,6 @@ from bench.dataplane.programs import Relay, TrialError, Words, end, free_port, s
 
 Figures = dict[str, float]  # by name with unit
 
-OFFERED_KPPS = (50, 75, 105, 150, 210, 300, 420, 600)
 _LOSSLESS = 0.999
 _HOPELESS = 0.75  # delivered of what was offered: faster makes no sense any more
 _SHORT = 0.9  # offered of what should have been: the source is at its end
@@ -71,7 +70,9 @@ def shaped(network: networks.Contestant, asked_bps: int, warm_s: float, seconds:
     return {"error %": _off(saw["slope_bps"], asked_bps * networks.PAYLOAD_SHARE)} | _told(saw)
 
 
-def datagrams(relay: relays.Contestant, size: int, segments: int, seconds: float) -> Figures:
+def datagrams(
+    relay: relays.Contestant, size: int, segments: int, offered_kpps: Sequence[int], seconds: float
+) -> Figures:
     """Offered faster and faster: the most that was delivered, and the most without loss, in 1000 a second.
 
     One step takes a quarter of ``seconds``, at most half a second.
@@ -81,7 +82,7 @@ def datagrams(relay: relays.Contestant, size: int, segments: int, seconds: float
         words = stack.enter_context(speaking(end("blast", "sink", size)))
         between = stack.enter_context(relay(("127.0.0.1", words.next("port", _MORE_S)["port"])))
         before_s, carried, steps = between.cpu_s(), 0, []
-        for offered, delivered, over_s in _steps(words, between, size, segments, step_s):
+        for offered, delivered, over_s in _steps(words, between, size, segments, offered_kpps, step_s):
             carried += delivered
             steps.append((delivered / offered, delivered / over_s / 1e3))
         used_s = between.cpu_s() - before_s
@@ -93,14 +94,14 @@ def datagrams(relay: relays.Contestant, size: int, segments: int, seconds: float
 
 
 def _steps(
-    words: Words, between: Relay, size: int, segments: int, step_s: float
+    words: Words, between: Relay, size: int, segments: int, offered_kpps: Sequence[int], step_s: float
 ) -> Iterator[tuple[int, int, float]]:
     """Offered and delivered, and how long the sink saw some: buffers that fill up make no relay faster.
 
     All come from one port: a relay may know but one client.
     """
     local = free_port(socket.SOCK_DGRAM)
-    for kpps in (1, *OFFERED_KPPS):
+    for kpps in (1, *offered_kpps):
         command = end("blast", "source", *between.address, size, kpps * 1000, step_s, "--from", local)
         with speaking([*command, "--segments", str(segments)]) as near:
             saw = words.next("datagrams", step_s + _MORE_S)

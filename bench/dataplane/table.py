@@ -1,6 +1,6 @@
 """The benchmark's results as people and programs read them: the machine, the table, the requirements.
 
-A figure is min / median / max over the rounds. Nothing is measured here but the machine itself.
+A figure is min / median / max over the rounds, one number if there was one round. Nothing is measured here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.dataplane.judge import Line, Results
+from bench.dataplane.measure import Figures
 from bench.dataplane.peers import Peers
 
 _CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")
@@ -75,21 +76,27 @@ def _head(about: dict[str, Any]) -> Iterator[str]:
 
 
 def _rows(results: Results) -> Iterator[str]:
-    part_before = ""
-    for (part, task, who), rounds in results.items():
-        if part != part_before:
-            yield f"\n{part:11} min / median / max of {len(rounds)} round{'s' if len(rounds) > 1 else ''}"
-            part_before = part
-        names = dict.fromkeys(name for figures in rounds for name in figures)
-        cells = [_cell(name, [figures[name] for figures in rounds if name in figures]) for name in names]
-        yield f"  {task:26} {who:15} " + "   ".join(cells)
+    for part in dict.fromkeys(part for part, _, _ in results):
+        mine = {(task, who): rounds for (each, task, who), rounds in results.items() if each == part}
+        names = list(dict.fromkeys(name for rounds in mine.values() for name in rounds[0]))
+        cells = {key: [_cell(name, rounds) for name in names] for key, rounds in mine.items()}
+        widths = [max(map(len, column)) for column in zip(names, *cells.values(), strict=True)]
+        yield f"\n{part:44}" + _columns(names, widths)
+        for (task, who), row in cells.items():
+            yield f"  {task:25} {who:16}" + _columns(row, widths)
 
 
-def _cell(name: str, values: Sequence[float]) -> str:
-    told = " / ".join(
-        f"{value:{_form(name, value)}}" for value in (min(values), statistics.median(values), max(values))
-    )
-    return f"{name} {told}"
+def _columns(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "   ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+
+
+def _cell(name: str, rounds: Sequence[Figures]) -> str:
+    """Min / median / max, one number if there was one round."""
+    values = [figures[name] for figures in rounds if name in figures]
+    if not values:
+        return ""
+    several = (min(values), statistics.median(values), max(values)) if len(values) > 1 else values
+    return " / ".join(f"{value:{_form(name, value)}}" for value in several)
 
 
 def _form(name: str, value: float) -> str:

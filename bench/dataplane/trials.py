@@ -30,6 +30,16 @@ class Window:
     seconds: float
     warm_s: float = 1.0
     far_warm_s: float = 4.0
+    offered_kpps: tuple[int, ...] = (
+        50,
+        75,
+        105,
+        150,
+        210,
+        300,
+        420,
+        600,
+    )  # of datagrams, until it's hopeless
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,14 @@ class Trial:
     task: str
     who: str
     run: Callable[[Window], Figures]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.part, self.task, self.who
+
+    @property
+    def name(self) -> str:
+        return ", ".join(self.key)
 
 
 def trials(peers: Peers) -> Iterator[Trial]:
@@ -126,7 +144,9 @@ def _exec(peers: Peers) -> Iterator[Trial]:
 def _udp(peers: Peers) -> Iterator[Trial]:
     def trial(size: int, segments: int, who: str, relay: relays.Contestant) -> Trial:
         task = f"{size} B" + (", client with GSO" if segments > 1 else "")
-        return Trial("udp", task, who, lambda at: measure.datagrams(relay, size, segments, at.seconds))
+        return Trial(
+            "udp", task, who, lambda at: measure.datagrams(relay, size, segments, at.offered_kpps, at.seconds)
+        )
 
     for size, segments in (*((size, 1) for size in SIZES), (SIZES[0], _SEGMENTS)):
         yield trial(size, segments, "direct", relays.direct)

@@ -87,11 +87,11 @@ class Desk:
         try:
             return {"id": number, "done": deed(asked)}
         except AbsentError as error:
-            return {"id": number, "refused": str(error), "blame": "absent"}
+            return {"id": number, "refused": _line(error), "blame": "absent"}
         except ResourceError as error:
-            return {"id": number, "refused": str(error), "blame": "resource"}
+            return {"id": number, "refused": _line(error), "blame": "resource"}
         except LinkemuError as error:
-            return {"id": number, "refused": str(error), "blame": "input"}
+            return {"id": number, "refused": _line(error), "blame": "input"}
 
     def _state(self) -> Document:
         stage, now_ns = self._stage, self._stage.now_ns()
@@ -236,6 +236,12 @@ class Desk:
         edges = [_edge_after(standing.lights, now_ns) for standing in self._stage.standings.values()]
         times = [*edges, self._overrides.next_edge(now_ns), self._warn_ns]
         return min(each for each in times if each is not None)
+
+
+def _line(error: LinkemuError) -> str:
+    """One line, whatever was quoted in it."""
+    text = str(error)
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _edge_after(lights: list[tuple[int, int]], now_ns: int) -> int | None:

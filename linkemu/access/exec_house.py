@@ -186,15 +186,18 @@ def main() -> int:
     order, channel = Order.from_json(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))
     channel.set_inheritable(False)
     os.set_inheritable(int(sys.argv[3]), False)
+    control = socket.socket(fileno=int(sys.argv[4])) if len(sys.argv) > 4 else None
+    if control is not None:
+        control.set_inheritable(False)
     try:
-        return _run(order, channel, int(sys.argv[3]))
+        return _run(order, channel, int(sys.argv[3]), control)
     except LinkemuError as error:
         told = error if isinstance(error, ResourceError) else ResourceError("link", str(error))
         _tell(channel, exec_order.failure(told))
         return error.exit_code
 
 
-def _run(order: Order, channel: socket.socket, sky: int) -> int:
+def _run(order: Order, channel: socket.socket, sky: int, control: socket.socket | None) -> int:
     house = build(order)
     doors = _doors(order, house)
     _tell(channel, {"granted": asdict(house.granted)}, [door.fileno() for door in doors])
@@ -205,7 +208,7 @@ def _run(order: Order, channel: socket.socket, sky: int) -> int:
     from linkemu.access.exec_plane import play  # numpy starts threads, and isolate() needs to be alone
 
     init = exec_init.start(order, house.client.network, house.gateway.network)
-    report = play(order, house, sky, init)
+    report = play(order, house, sky, init, control)
     _tell(channel, {"report": report})
     return init.exit_code()
 

@@ -150,9 +150,13 @@ class Beam:
         return (now_ns // self._slot_ns + 1) * self._slot_ns
 
     def impose(self, overlay: Overlay, now_ns: int) -> Overlay:
-        """Put a fault on; returns it as it takes effect: whole slots, none begun. Ask ``next_ns`` anew."""
+        """Put a fault on; returns it as it takes effect: whole slots, none begun. Ask ``next_ns`` anew.
+
+        ``now_ns`` below 0: as it stands, before anything was played.
+        """
         self._settle(now_ns)
-        effective = self.channel.overlaid.impose(overlay, self.boundary_ns(now_ns), self._since_ns(now_ns))
+        boundary_ns = self.boundary_ns(now_ns) if now_ns >= 0 else 0
+        effective = self.channel.overlaid.impose(overlay, boundary_ns, self._since_ns(now_ns))
         self._renew(now_ns)
         return effective
 

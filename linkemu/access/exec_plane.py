@@ -9,19 +9,23 @@ from __future__ import annotations
 import errno
 import os
 import select
+import socket
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from linkemu.access.desk import Desk
+from linkemu.access.exec_desk import Links
 from linkemu.access.exec_init import Init
 from linkemu.access.exec_laser import Beam
 from linkemu.access.exec_order import Order
 from linkemu.access.exec_report import Witness, blame
+from linkemu.access.line import Line
 from linkemu.link.fidelity import Histogram
 from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
 from linkemu.runtime import past, realtime
+from linkemu.schedule import Schedule
 
 if TYPE_CHECKING:
     from linkemu.access.exec_house import End, House
@@ -81,16 +85,6 @@ class _Rest:
         self._awake_ns += for_ns
 
 
-class Desk(Protocol):
-    """Whoever may change the link while it plays: served between packets, when ``descriptor`` is readable."""
-
-    descriptor: int
-
-    def serve(self, beams: Mapping[Direction, Beam], now_ns: int) -> bool:
-        """Read what was asked and answer, without waiting; False once nobody will ask again."""
-        ...
-
-
 class _Way:
     """One direction: read from ``source``, write to ``target``."""
 
@@ -102,8 +96,12 @@ class _Way:
         self.next_ns: int | None = None
 
 
-def play(order: Order, house: House, sky: int, init: Init, desk: Desk | None = None) -> dict[str, Any]:
-    """Play the link until the commands have ended, as ``desk`` changes it meanwhile; the fidelity report.
+def play(
+    order: Order, house: House, sky: int, init: Init, control: socket.socket | None = None
+) -> dict[str, Any]:
+    """Play the link until the commands have ended, as who holds ``control``'s other end changes it.
+
+    Returns the fidelity report.
 
     Raises:
         TimelineError: the sky can't be read.
@@ -115,8 +113,8 @@ def play(order: Order, house: House, sky: int, init: Init, desk: Desk | None = N
         )
         for direction in Direction
     }
-    for (link, direction), overlay in past.overlays(order.faults):
-        if link == order.link:
+    for (number, direction), overlay in (*Schedule.of(compiled).overlays, *past.overlays(order.faults)):
+        if number == order.link:
             beams[direction].impose(overlay, -1)
     ways = (
         _Way(beams[Direction.UP], house.client, house.gateway),
@@ -126,36 +124,44 @@ def play(order: Order, house: House, sky: int, init: Init, desk: Desk | None = N
     pace = _Pace(order.start_ns)
     rest = _Rest(pace.now_ns())
     cpu_s, wall_s, stolen_s = time.process_time(), time.monotonic(), realtime.stolen_s() or 0.0
+
+    def report() -> dict[str, Any]:
+        used_s, passed_s = time.process_time() - cpu_s, time.monotonic() - wall_s
+        kept_s = (realtime.stolen_s() or 0.0) - stolen_s
+        cause = blame(used_s / max(passed_s, 1e-3), kept_s)
+        name = compiled.links[order.link]
+        return {
+            "station": name.station,
+            "satellite": name.satellite,
+            "carrier": house.granted.carrier,
+            "rootless": house.granted.rootless,
+            "scheduling": scheduling,
+            "start_s": order.start_ns / 1e9,
+            "end_s": pace.now_ns() / 1e9,
+            "began_unix_s": pace.began_unix_s,
+            "cpu_s": used_s,
+            "stolen_s": kept_s,
+            "lag_p50_s": rest.lateness.quantile_s(0.5),
+            "lag_p99_s": rest.lateness.quantile_s(0.99),
+            "lag_max_s": rest.lateness.largest_ns / 1e9 if rest.lateness.buckets else None,
+            "directions": [way.witness.report(pace.now_ns(), way.source.drops(), cause) for way in ways],
+        }
+
+    desk = None
+    if control is not None:
+        desk = Desk(Line(control), Links(compiled, order.link, beams, pace.now_ns, report))
     _loop(ways, pace, rest, init, desk)
-    cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - wall_s
-    stolen_s = (realtime.stolen_s() or 0.0) - stolen_s
-    cause = blame(cpu_s / wall_s, stolen_s)
-    name = compiled.links[order.link]
-    return {
-        "station": name.station,
-        "satellite": name.satellite,
-        "carrier": house.granted.carrier,
-        "rootless": house.granted.rootless,
-        "scheduling": scheduling,
-        "start_s": order.start_ns / 1e9,
-        "end_s": pace.now_ns() / 1e9,
-        "began_unix_s": pace.began_unix_s,
-        "cpu_s": cpu_s,
-        "stolen_s": stolen_s,
-        "lag_p50_s": rest.lateness.quantile_s(0.5),
-        "lag_p99_s": rest.lateness.quantile_s(0.99),
-        "lag_max_s": rest.lateness.largest_ns / 1e9 if rest.lateness.buckets else None,
-        "directions": [way.witness.report(pace.now_ns(), way.source.drops(), cause) for way in ways],
-    }
+    return report()
 
 
 def _loop(ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest, init: Init, desk: Desk | None) -> None:
     by_carrier = {way.source.carrier: way for way in ways}
     watched = [init.pidfd, init.started, *by_carrier]
     if desk is not None:
-        watched.append(desk.descriptor)
+        watched.append(desk.fileno())
     while True:
-        for descriptor in _wait(watched, ways, pace, rest):
+        told_ns = None if desk is None else desk.step(pace.now_ns())
+        for descriptor in _wait(watched, ways, pace, rest, told_ns):
             if descriptor == init.pidfd:
                 return
             if descriptor == init.started:
@@ -164,9 +170,11 @@ def _loop(ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest, init: Init, desk: D
                 watched.remove(init.started)
                 os.close(init.started)
                 continue
-            if desk is not None and descriptor == desk.descriptor:
-                if not _serve(desk, ways, pace):
+            if desk is not None and descriptor == desk.fileno():
+                if not _serve(desk, ways):
                     watched.remove(descriptor)
+                    desk.close()
+                    desk = None
                 continue
             if not _is_late(ways, pace):
                 _read(by_carrier[descriptor], pace)
@@ -175,17 +183,20 @@ def _loop(ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest, init: Init, desk: D
                 _deliver(way, pace)
 
 
-def _serve(desk: Desk, ways: tuple[_Way, _Way], pace: _Pace) -> bool:
-    beams = {way.beam.channel.timeline.direction: way.beam for way in ways}
-    goes_on = desk.serve(beams, pace.now_ns())
+def _serve(desk: Desk, ways: tuple[_Way, _Way]) -> bool:
+    """Let the desk answer; False once nobody will ask again."""
+    goes_on = desk.serve()
     for way in ways:
         way.next_ns = way.beam.next_ns()
     return goes_on
 
 
-def _wait(watched: list[int], ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest) -> list[int]:
-    """The descriptors that can be read; none when something is due, or soon will be."""
-    next_ns = min((way.next_ns for way in ways if way.next_ns is not None), default=None)
+def _wait(
+    watched: list[int], ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest, told_ns: int | None
+) -> list[int]:
+    """The descriptors that can be read; none when something is due (or told), or soon will be."""
+    times = (ways[0].next_ns, ways[1].next_ns, told_ns)
+    next_ns = min((each for each in times if each is not None), default=None)
     if next_ns is None:
         return select.select(watched, [], [])[0]
     now_ns = pace.now_ns()

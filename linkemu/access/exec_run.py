@@ -40,15 +40,17 @@ class Outcome:
     report: dict[str, Any] | None
 
 
-def run(order: Order, sky: Sky) -> Outcome:
-    """Run the order to its end. Ctrl-C goes to the command; whatever ends this process ends all others.
+def run(order: Order, sky: Sky, control: socket.socket | None = None) -> Outcome:
+    """Run the order to its end, as who holds the other end of ``control`` (access.desk) changes the link.
+
+    Ctrl-C goes to the command; whatever ends this process ends all others.
 
     Raises:
         ResourceError: the machine can't do it, with what to change; or the link was killed.
     """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        outcome = asyncio.run(_run(replace(order, buffer_bytes=_buffer_bytes(order, sky)), sky))
+        outcome = asyncio.run(_run(replace(order, buffer_bytes=_buffer_bytes(order, sky)), sky, control))
     finally:
         signal.signal(signal.SIGINT, before)
     if outcome.report is None:
@@ -64,16 +66,19 @@ def attempt(order: Order) -> Granted:
     return outcome.granted
 
 
-async def _run(order: Order, sky: Sky | None) -> Outcome:
+async def _run(order: Order, sky: Sky | None, control: socket.socket | None = None) -> Outcome:
     channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     file = os.memfd_create("sky", os.MFD_CLOEXEC)
     if sky is not None:
         sky.save(Path(f"/proc/self/fd/{file}"))
+    handed = [theirs.fileno(), file, *([] if control is None else [control.fileno()])]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", _MODULE, order.to_json(), str(theirs.fileno()), str(file)),
-        pass_fds=(theirs.fileno(), file),
+        *(sys.executable, "-m", _MODULE, order.to_json(), *map(str, handed)),
+        pass_fds=handed,
         preexec_fn=leash(),
     )
+    if control is not None:
+        control.close()
     theirs.close()
     os.close(file)
     with channel:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from linkemu.access.gauge import Gauge
 from linkemu.access.pieces import BLOCK_BYTES, Mark, Piece, Pipe, Stock
+from linkemu.access.waiting import Waiting
 
 if TYPE_CHECKING:
     from linkemu.access.way import Way
@@ -44,7 +45,7 @@ class Flow:
 
     __slots__ = (
         "_bulk", "_owner", "_stock", "_tail", "blocked", "credit", "gauge", "held", "is_ending", "is_queued",
-        "is_reading", "late_until_ns", "parked", "pieces", "sink", "source", "void", "way",
+        "is_reading", "late_until_ns", "parked", "pieces", "sink", "source", "void", "waiting", "way",
     )  # fmt: skip
 
     def __init__(self, way: Way, owner: Owner, stock: Stock, gauge: Gauge) -> None:
@@ -53,6 +54,7 @@ class Flow:
         self.source: socket.socket | None = None
         self.sink: socket.socket | None = None
         self.pieces: deque[Piece] = deque()
+        self.waiting = Waiting()  # in its source
         self.held = 0
         self.credit = 0  # bytes that it may still read in its turn
         self.is_reading = True  # until the end of the stream
@@ -79,6 +81,11 @@ class Flow:
             if piece is not None:
                 return piece
         return self._receive(self.source, min(most, BLOCK_BYTES))
+
+    def look(self, now_ns: int) -> None:
+        """See how much waits in the source."""
+        if self.source is not None:
+            self.waiting.look(self.source.fileno(), now_ns)
 
     def flush(self, now_ns: int) -> None:
         """Write what is due, until the sink takes no more."""

@@ -21,6 +21,7 @@ from linkemu.link.overlaid import Overlaid
 from linkemu.link.overlay import Overlay, common_boundary, refuse_for_streams
 from linkemu.link.player import Key
 from linkemu.link.timeline import LinkTimeline, Sky
+from linkemu.schedule import Schedule
 
 _MOST = 1000  # at once, on one direction
 
@@ -53,9 +54,14 @@ class Standing:
         self._carriers: list[Carrier] = []
         self.history: list[Overlay] = []  # all that was imposed or ended, as it took effect
 
-    def join(self, carrier: Carrier, *, is_of_streams: bool = False) -> None:
-        """One more carrier, with all that stands."""
-        for each in self.overlaid.all:
+    def foresee(self, overlay: Overlay) -> None:
+        """One that is scheduled from the beginning; before anything carries light."""
+        self.overlaid.impose(overlay, 0, 0)
+        self._relight(0)
+
+    def join(self, carrier: Carrier, *, is_of_streams: bool = False, has_schedule: bool = False) -> None:
+        """One more carrier, with all that stands; or nothing yet but what is scheduled, which it has."""
+        for each in () if has_schedule else self.overlaid.all:
             carrier.impose(each, -1)
         self._carriers.append(carrier)
         self.has_streams_only &= is_of_streams
@@ -123,9 +129,13 @@ class Standings(dict[Key, Standing]):
     def __init__(self, sky: Sky) -> None:
         super().__init__()
         self._sky = sky
+        self._scheduled = Schedule.of(sky).overlays
 
     def __missing__(self, key: Key) -> Standing:
         standing = self[key] = Standing(self._sky.timelines[key])
+        for where, overlay in self._scheduled:
+            if where == key:
+                standing.foresee(overlay)
         return standing
 
 

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkemu.errors import ResourceError
+from linkemu.runtime.udp import wall_offset_ns
 
 MOST = 256  # messages of one call
-_MESSAGE_BYTES = 65536
-_STRIDE_BYTES = _MESSAGE_BYTES + 2112  # no power of two, or all messages meet in the same cache lines
+HEAD_BYTES = 2112  # of each message lie close together, so that small ones stay in the cache
+_TAIL_BYTES = 65536
 _NAME_BYTES = 28  # struct sockaddr_in6
 _CONTROL_BYTES = 96
 _SOL_UDP = 17
@@ -46,7 +47,8 @@ Peer = tuple[str, int] | tuple[str, int, int, int]  # as sockets take it
 class Catch:
     """What one call has taken, n messages; the arrays of bytes hold until the next call."""
 
-    data: NDArray[np.uint8]  # (n, stride)
+    heads: NDArray[np.uint8]  # (n, HEAD_BYTES)
+    tails: NDArray[np.uint8]  # (n, _TAIL_BYTES), what is longer
     sizes: Integers  # (n,)
     segments: Integers | None  # (n,) bytes of each of the datagrams that a message is joined of
     stamps_ns: Integers  # (n,) CLOCK_MONOTONIC
@@ -69,28 +71,30 @@ class Intake:
     def __init__(self) -> None:
         self._call = ctypes.CDLL(None, use_errno=True).recvmmsg
         self._call.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p]
-        self._data = np.zeros((MOST, _STRIDE_BYTES), dtype=np.uint8)
+        self._heads = np.zeros((MOST, HEAD_BYTES), dtype=np.uint8)
+        self._tails = np.zeros((MOST, _TAIL_BYTES), dtype=np.uint8)
         self._names = np.zeros((MOST, _NAME_BYTES), dtype=np.uint8)
         self._controls = np.zeros((MOST, _CONTROL_BYTES // 8), dtype=np.int64)
-        self._vectors = np.zeros((MOST, 2), dtype=np.uint64)
+        self._vectors = np.zeros((MOST, 2, 2), dtype=np.uint64)
         self._headers = np.zeros(MOST, dtype=_HEADER)
         self._point()
         self._address = self._headers.ctypes.data
 
     def _point(self) -> None:
         rows = np.arange(MOST, dtype=np.uint64)
-        self._vectors[:, 0] = self._data.ctypes.data + rows * _STRIDE_BYTES
-        self._vectors[:, 1] = _MESSAGE_BYTES
+        for part, (room, size) in enumerate(((self._heads, HEAD_BYTES), (self._tails, _TAIL_BYTES))):
+            self._vectors[:, part, 0] = room.ctypes.data + rows * size
+            self._vectors[:, part, 1] = size
         headers = self._headers
         headers["name"] = self._names.ctypes.data + rows * _NAME_BYTES
-        headers["iov"] = self._vectors.ctypes.data + rows * 16
-        headers["iovlen"] = 1
+        headers["iov"] = self._vectors.ctypes.data + rows * 32
+        headers["iovlen"] = 2
         headers["control"] = self._controls.ctypes.data + rows * _CONTROL_BYTES
         headers["namelen"], headers["controllen"] = _NAME_BYTES, _CONTROL_BYTES
 
     def take(self, fd: int, most: int = MOST) -> Catch | None:
         """At most ``most`` messages that wait at a socket; None if none does. ResourceError if it fails."""
-        offset_ns = time.monotonic_ns() - time.time_ns()
+        offset_ns = wall_offset_ns()
         count = self._call(fd, self._address, most, socket.MSG_DONTWAIT, None)
         while count < 0:
             error = ctypes.get_errno()
@@ -108,7 +112,9 @@ class Intake:
             stamps_ns[~is_stamped] = time.monotonic_ns()
         drops, segments = self._rest(controls, lengths, is_stamped) if lengths.max() > 32 else (None, None)
         taken["namelen"], taken["controllen"] = _NAME_BYTES, _CONTROL_BYTES
-        return Catch(self._data[:count], sizes, segments, stamps_ns, self._names[:count], drops)
+        return Catch(
+            self._heads[:count], self._tails[:count], sizes, segments, stamps_ns, self._names[:count], drops
+        )
 
     def _rest(
         self, controls: Integers, lengths: Integers, is_stamped: NDArray[np.bool_]

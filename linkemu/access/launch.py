@@ -34,9 +34,12 @@ class DataPlane:
     """
 
     def __init__(
-        self, process: subprocess.Popen[str], addresses: Mapping[str, Address], control: socket.socket
+        self, process: subprocess.Popen[str], said: Mapping[str, Any], control: socket.socket
     ) -> None:
-        self.addresses = addresses
+        self.addresses: dict[str, Address] = {
+            name: (str(host), int(port)) for name, (host, port) in said["doors"].items()
+        }
+        self.zero_ns: int | None = said["zero_ns"]  # CLOCK_MONOTONIC at scenario time 0; None: not begun
         self.control = control
         self.faults: list[Row] = []  # live ones as they took effect, once it has ended
         self.pid = process.pid
@@ -68,8 +71,7 @@ class DataPlane:
         if said is None:
             ours.close()
             raise _refusal(process)
-        addresses = {name: (str(host), int(port)) for name, (host, port) in said["doors"].items()}
-        return cls(process, addresses, ours)
+        return cls(process, said, ours)
 
     @property
     def address(self) -> Address:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from linkemu.access.intake import Catch
+from linkemu.access.intake import HEAD_BYTES, Catch
 
 if TYPE_CHECKING:
     from linkemu.access.udp import Client
@@ -150,7 +150,9 @@ def _stow(catch: Catch, tray: Tray, starts: list[int]) -> Integers:
     for start, stop in zip(starts, [*starts[1:], len(sizes)], strict=True):
         size, at = int(sizes[start]), int(begins[start])
         block = tray.array[at : at + size * (stop - start)].reshape(stop - start, size)
-        block[:] = catch.data[start:stop, :size]
+        block[:, :HEAD_BYTES] = catch.heads[start:stop, :size]
+        if size > HEAD_BYTES:
+            block[:, HEAD_BYTES:] = catch.tails[start:stop, : size - HEAD_BYTES]
     tray.used = begin + total
     return begins
 

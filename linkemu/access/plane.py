@@ -17,6 +17,7 @@ from linkemu.access.imposed import Standings
 from linkemu.access.pace import Pace
 from linkemu.access.played import Played, both
 from linkemu.access.reactor import Reactor
+from linkemu.access.scheduled import Scheduled
 from linkemu.access.settings import Behaviour, Door, Proxy, spoken
 from linkemu.access.tcp import TcpDoor
 from linkemu.access.udp import UdpDoor
@@ -26,8 +27,11 @@ from linkemu.link.timeline import Sky
 from linkemu.record.played import Row
 from linkemu.runtime import past, realtime
 from linkemu.runtime.records import overlay_row, standing
+from linkemu.runtime.timemap import TimeMap
+from linkemu.schedule import Schedule
 
 _COLLECT_EVERY_NS = 5_000_000_000
+_LOOK_EVERY_NS = 20_000_000
 _SKIP_MARGIN_NS = 5_000_000  # time skips to so long before something happens
 
 
@@ -63,6 +67,7 @@ class Plane:
         self._reactor.stop_at_signals()
         self._pace = Pace(round(proxy.start_s * 1e9))
         self._played: dict[int, Played] = {}
+        self._scheduled = Scheduled(Schedule.of(self.sky).doors, self._pace.start_ns)
         self.doors: dict[str, Opened] = {}
         self._closed: list[DoorReport] = []
         self._desk: Desk | None = None
@@ -73,7 +78,7 @@ class Plane:
             self.open(door)
         self._scheduling = realtime.tune(precedence=False)
         self._collected_ns = 0
-        if proxy.anchor == "listen":
+        if proxy.anchor == "listen" and proxy.time_map is None:
             self._pace.begin()
 
     @property
@@ -178,6 +183,10 @@ class Plane:
             witness.begin(self.sky, {each.told.link for each in self.doors.values()}, self._pace.start_ns)
         witness.step(min(now_ns, self._end_ns))
 
+    def _door(self, name: str) -> TcpDoor | UdpDoor | None:
+        opened = self.doors.get(name)
+        return None if opened is None else opened.door
+
     def _link(self, number: int) -> Played:
         played = self._played.get(number)
         if played is None:
@@ -196,7 +205,7 @@ class Plane:
 
     def _step(self) -> int | None:
         now_ns = self._pace.now_ns()
-        times: list[int | None] = []
+        times: list[int | None] = [self._scheduled.act(now_ns, self._door)]
         for opened in self.doors.values():
             door = opened.door
             times.append(door.act(now_ns) if isinstance(door, TcpDoor) else door.step())
@@ -214,9 +223,18 @@ class Plane:
             self._reactor.stop()
         self._collect(now_ns)
         if not self._pace.begun:
-            return None
+            return self._look_for_time()
         next_ns = min((each for each in times if each is not None), default=self._end_ns)
         return self._pace.monotonic_ns(min(next_ns, self._end_ns))
+
+    def _look_for_time(self) -> int | None:
+        """When to look again for the map by which time will go; None if it begins otherwise."""
+        if self._proxy.time_map is None:
+            return None
+        time_map = TimeMap.load(self._proxy.time_map)
+        if time_map is not None:
+            self._pace.follow(time_map)
+        return time.monotonic_ns() + _LOOK_EVERY_NS
 
     def _collect(self, now_ns: int) -> None:
         """Collect garbage while nobody is there to wait for it."""

@@ -7,7 +7,6 @@ connections of a direction share one Serialiser. Call ``opening``, read at most 
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
 
 from linkemu.access.lit import is_patterned, lit_capacity, lit_segments
@@ -20,6 +19,7 @@ from linkemu.machine import Direction
 
 _NS = 1_000_000_000
 _PIECE_NS = 1_000_000  # at most this long, so that what follows another connection's piece waits no longer
+_FIRST_NS = 100_000  # of each light; then no longer than what went before, so that its beginning is sharp
 _LEAST_BYTES = 1448  # one segment of TCP
 _MOST_BYTES = 1 << 20
 _LOOKAHEAD_PIECES = 2
@@ -29,7 +29,7 @@ _NEVER_NS = 1 << 62
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a frozen one takes three times as long to make
 class Opening:
     """The next byte would begin to leave at ``start_ns``; no more than ``most_bytes`` may follow it now."""
 
@@ -38,11 +38,11 @@ class Opening:
     lookahead_ns: int  # how early before start_ns it may be taken from its client
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Passage:
     """A piece's way: leaves over [start, end], has arrived at ``due_ns`` if not ``erased``.
 
-    ``again_ns`` is when the sender can know that it must be sent again: a round trip after its end.
+    ``again_ns`` is when the sender can know that it must be sent again, if erased: a round trip later.
     """
 
     start_ns: int
@@ -53,7 +53,7 @@ class Passage:
 
 
 class Serialiser:
-    """One direction. ``backlogged`` is set by its owner: bytes have waited ever since the last piece."""
+    """One direction. Its owner knows since when bytes have waited, and they may leave from then on."""
 
     def __init__(self, timeline: LinkTimeline, back: LinkTimeline, *, repeat: bool) -> None:
         """``repeat``: erased slots carry bytes in vain (arq); else they carry none (the sender holds)."""
@@ -63,8 +63,6 @@ class Serialiser:
         self._downward = timeline.direction is Direction.DOWN
         self.capacity = self._channel.capacity if repeat else lit_capacity(timeline)
         self.delay = self._channel.delay
-        self.backlogged = False
-        self._ends = self._ends_of_light()
         self._sent = 0
         self._last_due_ns = 0
         self._laid_out_ns = _NEVER_NS  # until there single slots that an overlay erases are dark
@@ -76,8 +74,11 @@ class Serialiser:
             return None
         start_ns = self.capacity.start(position)
         rate_bps = self.capacity.rate(start_ns)
-        room = (self._ends[bisect_right(self._ends, position)] - position) // BYTE
-        most = min(max(rate_bps * _PIECE_NS // (8 * _NS), _LEAST_BYTES), _MOST_BYTES)
+        begin, end = self.capacity.light_at(position)
+        room = (end - position) // BYTE
+        before = (position - begin) // BYTE  # of this light
+        most = max(min(rate_bps * _PIECE_NS, max(rate_bps * _FIRST_NS, before * BYTE)) // BYTE, _LEAST_BYTES)
+        most = min(most, _MOST_BYTES)
         if self._repeat:
             room = min(room, max(1, self._until_slot_ends(start_ns) * rate_bps // BYTE))
         lookahead_ns = _LOOKAHEAD_PIECES * max(_PIECE_NS, most * BYTE // rate_bps)
@@ -126,13 +127,11 @@ class Serialiser:
     def impose(self, overlay: Overlay, now_ns: int) -> Overlay:
         """Put a fault on; returns it as it takes effect. Erased slots are dark to a sender that holds.
 
-        ``now_ns`` below 0: as it stands, from its own start on.
-        After this and ``lift`` the owner asks for ``opening`` anew. InputError: not for a stream of bytes.
+        ``now_ns`` below 0: as it stands, before anything was played. After this and ``lift`` the owner asks
+        for ``opening`` anew. InputError: not for a stream of bytes.
         """
         refuse_for_streams(overlay)
-        boundary_ns = 0  # it comes from a journal, as it took effect
-        if now_ns >= 0:
-            boundary_ns = self.boundary_ns(now_ns, erases=overlay.erase_slots is not None)
+        boundary_ns = self.boundary_ns(now_ns, erases=overlay.erase_slots is not None) if now_ns >= 0 else 0
         effective = self._channel.overlaid.impose(overlay, boundary_ns, min(now_ns, self.free_ns()))
         self._renew(now_ns)
         return effective
@@ -159,7 +158,6 @@ class Serialiser:
         self.delay = self._channel.delay
         if self._repeat:
             self.capacity = self._channel.capacity
-            self._ends = self._ends_of_light()
         else:
             self._laid_out_ns = _NEVER_NS
             if is_patterned(self._channel.overlaid, from_ns):
@@ -169,14 +167,8 @@ class Serialiser:
     def _lay_out(self, from_ns: int) -> None:
         overlaid, timeline = self._channel.overlaid, self._channel.timeline
         self.capacity = self.capacity.spliced(*lit_segments(timeline, overlaid, from_ns, self._laid_out_ns))
-        self._ends = self._ends_of_light()
-
-    def _ends_of_light(self) -> list[int]:
-        return [self.capacity.position(end) for _, end in self.capacity.lights()]
 
     def _head(self, now_ns: int) -> int | None:
-        if self.backlogged:
-            return self._fit(self._sent, BYTE)
         return self._fit(max(self._sent, self.capacity.position(now_ns)), BYTE)
 
     def _fit(self, position: int, size: int) -> int | None:
@@ -202,10 +194,10 @@ class Serialiser:
         flight_ns = self.delay(end_ns)
         erased = self._repeat and self._is_erased(start_ns, end_ns)
         due_ns = end_ns + flight_ns
-        again_ns = due_ns + self._back.delay(due_ns)
-        if not erased:
-            due_ns = self._last_due_ns = max(due_ns, self._last_due_ns)
-        return Passage(start_ns, end_ns, due_ns, erased, again_ns)
+        if erased:
+            return Passage(start_ns, end_ns, due_ns, True, due_ns + self._back.delay(due_ns))
+        self._last_due_ns = max(due_ns, self._last_due_ns)
+        return Passage(start_ns, end_ns, self._last_due_ns, False, 0)
 
     def _until_slot_ends(self, start_ns: int) -> int:
         crossing_ns = start_ns + (self.delay(start_ns) if self._downward else 0)

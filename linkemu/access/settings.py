@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from linkemu import units
 from linkemu.errors import FormatError, InputError, ResourceError
 from linkemu.link.timeline import Sky
-from linkemu.scenario import Scenario
+
+if TYPE_CHECKING:
+    from linkemu.scenario import Scenario
 
 Address = tuple[str, int]
 Protocol = Literal["tcp", "udp"]

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
+from linkemu.access.connection import Connection
 from linkemu.access.imposed import Standings
 from linkemu.access.line import Document
 from linkemu.access.settings import Behaviour, Door, spoken
-from linkemu.access.tcp import Connection, TcpDoor
+from linkemu.access.tcp import TcpDoor
 from linkemu.errors import InputError
 from linkemu.link.timeline import Sky
 

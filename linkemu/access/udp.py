@@ -11,11 +11,12 @@ import select
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from linkemu.access.gauge import Gauge
-from linkemu.access.intake import MOST, Catch, Intake, Peer, join_segments, peer
+from linkemu.access.intake import HEAD_BYTES, MOST, Catch, Intake, Peer, join_segments, peer
 from linkemu.access.mail import Mail, Parcel, Trays
 from linkemu.access.outlet import post
 from linkemu.access.pace import Pace
@@ -294,7 +295,13 @@ def _without(catch: Catch, owners: list[Client | None]) -> tuple[Catch, list[Cli
         return catch, []
     kept = np.array([owner is not None for owner in owners])
     segments = None if catch.segments is None else catch.segments[kept]
-    rest = Catch(
-        catch.data[kept], catch.sizes[kept], segments, catch.stamps_ns[kept], catch.names[kept], catch.drops
+    rest = replace(
+        catch,
+        heads=catch.heads[kept],
+        tails=catch.tails[kept] if catch.sizes.max() > HEAD_BYTES else catch.tails[: kept.sum()],
+        sizes=catch.sizes[kept],
+        segments=segments,
+        stamps_ns=catch.stamps_ns[kept],
+        names=catch.names[kept],
     )
     return rest, [owner for owner in owners if owner is not None]

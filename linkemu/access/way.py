@@ -36,6 +36,7 @@ class Way:
         self._due: deque[tuple[int, Flow]] = deque()  # when a flow has something to write, in order
         self._again: list[tuple[int, int, Flow, Piece]] = []  # erased pieces, by when they are sent again
         self._again_bytes = 0
+        self._marks: deque[tuple[Flow, Piece]] = deque()  # without a place: it may still change what is next
         self._window_bytes = serialiser.window_bytes()
         self._count = 0
         self._ingest_ns: int | None = None
@@ -43,7 +44,10 @@ class Way:
 
     def wake(self, flow: Flow) -> None:
         """The flow's source may have bytes."""
-        if flow.is_reading and not flow.is_queued and not flow.parked:
+        if not flow.is_reading:
+            return
+        flow.look(self._pace.now_ns())
+        if not flow.is_queued and not flow.parked:
             flow.is_queued = True
             self._is_woken = True
             self._ready.append(flow)
@@ -57,7 +61,10 @@ class Way:
 
     def mark(self, flow: Flow, mark: Mark) -> None:
         """Send a mark behind all bytes of a flow; where light never comes again it never arrives."""
-        self._place(flow, Piece(0, mark), self._pace.now_ns())
+        piece = Piece(0, mark)
+        flow.pieces.append(piece)
+        self._marks.append((flow, piece))
+        self._is_woken = True
 
     def delivered(self, flow: Flow, piece: Piece) -> None:
         """A piece has been written."""
@@ -90,10 +97,10 @@ class Way:
         for _ in range(_TURNS):
             self._release()
             now_ns = self._pace.now_ns()
+            self._place_marks(now_ns)
             if not self._drop_idle() and not self._again:
-                self._ingest_ns = None
                 return
-            opening = self.serialiser.opening(now_ns)
+            opening = self.serialiser.opening(self._there_ns(now_ns))
             if opening is None:
                 self._ingest_ns = None
                 return
@@ -103,12 +110,42 @@ class Way:
             if self._again and self._again[0][0] <= max(now_ns, opening.start_ns):
                 self._send_again()
             elif not self._ready or self._again_bytes >= self._window_bytes:
-                self.serialiser.backlogged = False
                 self._ingest_ns = self._again[0][0]
                 return
             else:
                 self._take(self._ready[0], opening)
         self._ingest_ns = self._pace.now_ns()  # go on at once, but hear of other events first
+
+    def _place_marks(self, now_ns: int) -> None:
+        """Give marks their places once these are near, as bytes get theirs: until then light may change."""
+        self._ingest_ns = None
+        while self._marks:
+            opening = self.serialiser.opening(now_ns)
+            if opening is None:
+                return
+            self._ingest_ns = opening.start_ns - opening.lookahead_ns
+            if self._ingest_ns > now_ns:
+                return
+            flow, piece = self._marks.popleft()
+            passage = self.serialiser.leave(0, now_ns)
+            if passage is not None and flow.pieces:
+                self._send(flow, piece, passage)
+            self._ingest_ns = None
+
+    def _there_ns(self, now_ns: int) -> int:
+        """Since when the flow whose turn it is has had bytes. When late, those with older ones go first."""
+        if not self._ready:
+            return now_ns
+        there_ns = self._ready[0].waiting.since_ns(now_ns)
+        free_ns = self.serialiser.free_ns()
+        if there_ns <= free_ns or len(self._ready) == 1:
+            return there_ns
+        for number, flow in enumerate(self._ready):
+            if (older_ns := flow.waiting.since_ns(now_ns)) <= free_ns:
+                self._ready[0].credit = 0
+                self._ready.rotate(-number)
+                return older_ns
+        return there_ns
 
     def _drop_idle(self) -> bool:
         """Remove flows from the head of the queue that may not read now; False if none is left."""
@@ -119,15 +156,17 @@ class Way:
                 return True
             flow.parked = full and flow.is_reading
             self._rest()
-        self.serialiser.backlogged = False
         return False
 
     def _take(self, flow: Flow, opening: Opening) -> None:
         if flow.credit <= 0:
             share = max(_LEAST_SHARE_BYTES, opening.most_bytes // len(self._ready))
             flow.credit += min(opening.most_bytes, share)
+        most = min(flow.credit, opening.most_bytes)
+        if opening.start_ns < self._pace.now_ns() and flow.waiting.known:
+            most = min(most, flow.waiting.known)  # what is known to have been there
         try:
-            piece, is_more = flow.read(min(flow.credit, opening.most_bytes))
+            piece, is_more = flow.read(most)
         except OSError:
             self._rest()
             flow.reset()
@@ -145,12 +184,14 @@ class Way:
                 self.blocked_bytes += piece.size
             self.held += piece.size
             flow.gauge.taken(piece.size, self.held)
-            self._place(flow, piece, self._pace.now_ns())
+            now_ns = self._pace.now_ns()
+            self._place(flow, piece, flow.waiting.take(piece.size, now_ns))
             if not is_more:
                 self._rest()
-            elif flow.credit <= 0:
+                return
+            flow.look(now_ns)
+            if flow.credit <= 0:
                 self._ready.rotate(-1)
-        self.serialiser.backlogged = bool(self._ready)
 
     def _rest(self) -> None:
         """The flow at the head waits until its source is readable again."""
@@ -158,8 +199,8 @@ class Way:
         flow.is_queued = False
         flow.credit = 0
 
-    def _place(self, flow: Flow, piece: Piece, now_ns: int) -> None:
-        passage = self.serialiser.leave(piece.size, now_ns)
+    def _place(self, flow: Flow, piece: Piece, there_ns: int) -> None:
+        passage = self.serialiser.leave(piece.size, there_ns)
         flow.pieces.append(piece)
         if passage is not None:
             self._send(flow, piece, passage)

@@ -20,7 +20,7 @@ from linkemu.record.layout import SKY_TRACE as SKY
 from linkemu.trace import Field, Trace
 
 if TYPE_CHECKING:
-    from linkemu.access.tcp import Connection
+    from linkemu.access.connection import Connection
 
 DOORS = "doors"
 Happening = tuple[int, str, str, dict[str, Field]]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from linkemu.cli import control as controls
 from linkemu.cli import excerpts, output, readers, sources
 from linkemu.errors import InputError, ResourceError
 
@@ -72,6 +75,8 @@ def exec(
     json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the fidelity report to this file.")
     ] = None,
+    control: controls.Address = None,
+    control_file: controls.File = None,
 ) -> None:
     """Run a command in a network of its own whose only route is the laser, in real time.
 
@@ -91,7 +96,7 @@ def exec(
     if shutil.which(command[0]) is None:
         raise InputError("COMMAND", f"{command[0]}: no such command")
     forwards = tuple(_forward(text) for text in forward or ())
-    _try_to_write(json)
+    _check_place(json)
     if record is not None:
         from linkemu.record import recording
 
@@ -111,7 +116,8 @@ def exec(
         carrier=carrier,  # type: ignore[arg-type]  # by its parser
     )
     kept = None if record is None else _begin(record, order, source.played)
-    outcome = exec_run.run(order, played)
+    with controls.bound(control, control_file, None) or nullcontext() as served:
+        outcome = exec_run.run(order, played, None if served is None else served.start_apart(played))
     if kept is not None and outcome.report is not None:
         _finish(kept, order, source.played, outcome.report)
     _tell(outcome.report, json)
@@ -170,15 +176,15 @@ def _forward(text: str) -> Forward:
     return Forward(int(port), *address(to, "--forward"))
 
 
-def _try_to_write(file: Path | None) -> None:
-    """Better now than when the command has ended."""
+def _check_place(file: Path | None) -> None:
+    """Whether the report can be written: better told now than when the command has ended."""
     if file is None:
         return
-    try:
-        with file.open("a"):
-            pass
-    except OSError as error:
-        raise InputError("--json", f"{file}: {error.strerror}") from None
+    if file.is_dir() or not file.parent.is_dir():
+        problem = "is a directory" if file.is_dir() else "its directory doesn't exist"
+        raise InputError("--json", f"{file}: {problem}")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise InputError("--json", f"{file}: permission denied")
 
 
 def _tell(report: dict[str, Any] | None, file: Path | None) -> None:

@@ -18,6 +18,7 @@ from linkemu.cli.diff import diff
 from linkemu.cli.doctor import doctor
 from linkemu.cli.door import Door
 from linkemu.cli.exec import exec
+from linkemu.cli.fault import fault
 from linkemu.cli.forecast import forecast
 from linkemu.cli.get import get
 from linkemu.cli.ls import ls
@@ -40,7 +41,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted. LINKEMU_DEBUG=1 shows tracebacks.",
 )
 SKY = (demo, run, passes, forecast, budget, availability, plot)
-FILES = (put, get, ls, status)  # of a running session
+FILES = (put, get, ls, status, fault)  # of a running session
 CLIENTS = (proxy, exec, doctor)  # any other program
 TRIALS = (campaign,)
 PAST = (replay, diff)  # recorded runs

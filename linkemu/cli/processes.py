@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from linkemu.cli import output, report
 from linkemu.cli.door import FAILED, INTERRUPTED
+from linkemu.cli.rundoors import RunDoors
 from linkemu.cli.watch import Watch
 from linkemu.forecast import Forecast
 from linkemu.record.manifest import Pace
@@ -43,12 +44,19 @@ def run(
 def watched(scenario: Scenario, options: Options, json: bool, compiled: Forecast | None = None) -> int:
     """Run it, show it, report it; the exit code. ``compiled``: play this sky, and compile none."""
     with Watch(output.notices() if json else output.console(), REPEAT_S) as watch:
-        outcome = session.run(scenario, options, watch.follow, compiled)
+        doors = RunDoors(scenario, watch.follow)
+        try:
+            outcome = session.run(scenario, options, doors.follow, compiled)
+        finally:
+            doors.close()
     if json:
-        output.document(report.outcome_document(outcome))
+        output.document(
+            {**report.outcome_document(outcome), "doors": [asdict(each) for each in doors.reports]}
+        )
     else:
         console = output.console()
         report.show(console, outcome.transfers, report.fidelity_of(outcome))
+        doors.show()
         console.print(report.verdict(outcome.reason, outcome.transfers, outcome.missing))
     if outcome.reason == "stopped":
         return INTERRUPTED

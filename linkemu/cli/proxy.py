@@ -208,7 +208,7 @@ def play(
         shown = [asdict(report) for report in reports]
         output.document(shown if is_own or len(shown) > 1 else shown[0])
     for report in () if json else reports:
-        _show(report)
+        show(report)
     for report in reports:
         output.warn(f"{report.name}: {line}" if is_own else line for line in report.warnings)
     raise typer.Exit(code)
@@ -228,7 +228,8 @@ def _begin(directory: Path, told: Proxy, played: Played) -> Recording:
     return Recording.begin(directory, "proxy", played, Pace(), **{sources.DOORS: doors})
 
 
-def _show(report: DoorReport) -> None:
+def show(report: DoorReport) -> None:
+    """A door's report for people."""
     console = output.console()
     console.print(f"{report.name}: {report.protocol} {report.listen} to {report.to} over {report.link}")
     headings = ("way", "delivered", "delay asked", "late p50", "p99", "max", "rate asked", "achieved", "lost")

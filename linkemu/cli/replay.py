@@ -120,7 +120,7 @@ def replay(
     pace = _pace(found.manifest.clock, how)
     if pace.mode == "virtual":
         raise typer.Exit(_virtually(found, played, how))
-    raise typer.Exit(_in_processes(played, pace, how))
+    raise typer.Exit(_in_processes(played.armed(), pace, how))
 
 
 def _refuse(options: dict[str, object], reason: str) -> None:
@@ -153,7 +153,7 @@ def _virtually(found: Record, played: Played, how: How) -> int:
     began = time.monotonic()
     with Watch(output.notices() if how.json else output.console()) as watch:
         follow = None if expected is None else chain.follow(expected, differing.append)
-        result = virtual.play(played, watch, how.directory, how.record, "replay", (), follow)
+        result = virtual.play(played.armed(), watch, how.directory, how.record, "replay", (), follow)
     took_s = time.monotonic() - began
     assert played.scenario is not None
     missing = report.missing(played.scenario, result.transfers)

@@ -69,7 +69,7 @@ def run(
 
     read = scenarios.load(scenario)
     mode = clock or ("scaled" if rate is not None else read.clock.mode)
-    _check(mode, rate, read)
+    _check(mode, rate, skip_gaps, read)
     if record is not None:
         from linkemu.record import recording
 
@@ -77,6 +77,8 @@ def run(
     if mode == "virtual":
         from linkemu.cli import virtual
 
+        if read.doors:
+            output.warn(["doors stay closed under the virtual clock"])
         _refuse_processes(broker, skip_gaps, until_done)
         code = virtual.run(read, directory, json, record)
     else:
@@ -97,9 +99,11 @@ def _refuse_processes(broker: str, skip_gaps: bool, until_done: bool) -> None:
             raise InputError(option, "has no meaning under the virtual clock")
 
 
-def _check(mode: str, rate: float | None, scenario: Scenario) -> None:
+def _check(mode: str, rate: float | None, skip_gaps: bool, scenario: Scenario) -> None:
     """One clock, said once."""
     if mode != "scaled" and rate is not None:
         raise InputError("--rate", f"belongs to the scaled clock, not to the {mode} one")
+    if skip_gaps and scenario.doors:
+        raise InputError("--skip-gaps", "has no meaning with doors, whose clients live by the wall clock")
     if mode == "scaled" and rate is None and scenario.clock.mode != "scaled":
         raise InputError("--clock", "scaled needs --rate, or a rate in the scenario")

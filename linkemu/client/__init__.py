@@ -11,7 +11,8 @@ client's process.
 """
 
 from linkemu.client.aio import AsyncLink
+from linkemu.client.blocks import Batch
 from linkemu.client.effects import Every
-from linkemu.client.link import Batch, Link, Override
+from linkemu.client.link import Link, Override
 
 __all__ = ["AsyncLink", "Batch", "Every", "Link", "Override"]

@@ -7,18 +7,17 @@ of a block only ``outage`` and ``override`` are; ``set`` and ``impose`` then sta
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
+from linkemu.client.blocks import Batch, Direction, Events, Scope
 from linkemu.client.effects import Effects, effects, seconds
 from linkemu.client.http import Document, Http, Stream
 from linkemu.errors import AbsentError, InputError, ResourceError
 
-Direction = Literal["up", "down", "both"]
 _TIMEOUT_S = 15.0
 
 
@@ -254,78 +253,3 @@ class Link:
         finally:
             if self._scopes == 0 and not self._is_scope:
                 self._end_lease()
-
-
-class Scope:
-    """Overrides that stand as long as a block."""
-
-    def __init__(self, link: Link, rows: list[Document]) -> None:
-        self._link = link
-        self._rows = rows
-        self._overrides: list[Override] = []
-
-    def __enter__(self) -> Override:
-        self._overrides = self._link._enter(self._rows)
-        return self._overrides[0]
-
-    def __exit__(self, *_: object) -> None:
-        self._link._leave(self._overrides)
-
-
-class Batch:
-    """Collects changes, and asks for all of them when its block ends well; then ``overrides`` stand."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self._impose: list[Document] = []
-        self._lift: list[str] = []
-        self._doors: dict[str, bool] = {}
-        self.overrides: list[Override] = []
-
-    def impose(
-        self, *, direction: Direction = "both", duration: str | float | None = None, **said: Any
-    ) -> None:
-        """As ``Link.impose``."""
-        self._impose.append(self._link._row(effects(**said), direction, duration))
-
-    def outage(self, *, direction: Direction = "both", duration: str | float | None = None) -> None:
-        self.impose(direction=direction, duration=duration, rate=0)
-
-    def lift(self, override: Override | str) -> None:
-        """End an override that stands."""
-        self._lift.append(override if isinstance(override, str) else override.name)
-
-    def enable(self, door: str, wanted: bool = True) -> None:
-        self._doors[door] = wanted
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.overrides = self._link._change(self._impose, self._lift, self._doors)
-
-
-class Events:
-    """An iterator of events; ``close`` it, or use it in a block."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self._events = iter(stream)
-
-    def __iter__(self) -> Iterator[Document]:
-        return self._events
-
-    def __next__(self) -> Document:
-        return next(self._events)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._stream.close()

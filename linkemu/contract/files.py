@@ -56,7 +56,10 @@ class NodeFile:
 
 @dataclass(frozen=True, slots=True)
 class NodeEntry:
-    """A node as the emulator knows it. ``plan`` is the file with the JSON of its Plan, if it gets one."""
+    """A node as the emulator knows it. ``plan`` is the file with the JSON of its Plan, if it gets one.
+
+    ``plan_from_s``: it isn't told before this scenario time (a late plan, docs/faults.md).
+    """
 
     name: str
     role: Role
@@ -64,6 +67,7 @@ class NodeEntry:
     token: int
     links: tuple[int, ...]
     plan: Path | None = None
+    plan_from_s: float = 0.0
 
     @property
     def sends(self) -> Direction:

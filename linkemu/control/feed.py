@@ -62,7 +62,7 @@ class Feed:
 
     async def close(self, reader: Reader) -> None:
         self._readers.discard(reader)
-        if not self._readers and not self._wire.gone.is_set():
+        if not self._readers:
             await self._wire.hear(None)
 
     def _tell(self, event: Document) -> None:

@@ -48,5 +48,5 @@ class Leases:
         await self._lift(sorted(self._names.pop(lease, set())))
 
     async def _lift(self, names: list[str]) -> None:
-        if names and not self._wire.gone.is_set():
-            await self._wire.ask("drop", names=names)
+        if names:
+            await self._wire.ask_while_there("drop", names=names)

@@ -65,6 +65,13 @@ class Control:
         if not self._ready.wait(_START_S):
             raise ResourceError("control", f"doesn't answer within {_START_S:.0f} s")
 
+    def start_apart(self, sky: Sky) -> socket.socket:
+        """Serve a data plane that is yet to be started; returns the end of the channel for it."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            self.start(ours, sky)
+        return theirs
+
     def save(self, path: Path) -> None:
         """Write address and token where only the user may read them, as ``linkemu.client`` takes them."""
         try:
@@ -141,7 +148,8 @@ def _bind(address: Address, where: str) -> socket.socket:
         is_loopback = False
     if not is_loopback:
         raise InputError(where, f"{host} is not a loopback address, such as 127.0.0.1 or [::1]")
-    listener = socket.socket(socket.AF_INET6 if ":" in numeric else socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in numeric else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio lets it delay
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((numeric, port))

@@ -13,41 +13,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from linkemu.access.line import Document
 from linkemu.control import forms
+from linkemu.control.browsers import NoBrowser
+from linkemu.control.toxics import Toxic, attributes, effect
 from linkemu.control.wire import Wire
 from linkemu.errors import AbsentError, InputError, LinkemuError, ResourceError
 
 VERSION = "2.5.0"
-_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-_MOST_MS = 10_000_000
-
-
-@dataclass(slots=True)
-class Toxic:
-    """As its client has asked for it, and the override that it has become (None: it has none)."""
-
-    name: str
-    type: str
-    stream: str
-    attributes: dict[str, int]
-    override: str | None = None
-
-    def shown(self) -> Document:
-        return {
-            "name": self.name,
-            "type": self.type,
-            "stream": self.stream,
-            "toxicity": 1.0,
-            "attributes": self.attributes,
-        }
 
 
 @dataclass(slots=True)
@@ -152,7 +131,7 @@ class Toxiproxy:
         name = str(wanted.get("name") or f"{kind}_{stream}")
         if name in self._known.toxics.get(door["name"], {}):
             raise ResourceError("toxic", "already exists")
-        toxic = Toxic(name, kind, stream, _attributes(kind, wanted.get("attributes")))
+        toxic = Toxic(name, kind, stream, attributes(kind, wanted.get("attributes")))
         await self._infect(door, toxic)
         return JSONResponse(toxic.shown())
 
@@ -162,8 +141,8 @@ class Toxiproxy:
         given = wanted.get("attributes") or {}
         if not isinstance(given, dict):
             raise InputError("attributes", "expected an object")
-        attributes = _attributes(before.type, {**before.attributes, **given})
-        toxic = Toxic(before.name, before.type, before.stream, attributes)
+        merged = attributes(before.type, {**before.attributes, **given})
+        toxic = Toxic(before.name, before.type, before.stream, merged)
         await self._infect(door, toxic, instead_of=before)
         return JSONResponse(toxic.shown())
 
@@ -179,24 +158,22 @@ class Toxiproxy:
     async def _infect(self, door: Document, toxic: Toxic, instead_of: Toxic | None = None) -> None:
         """Impose what a toxic does, and in the same moment lift what the one before it has done."""
         lift = [] if instead_of is None or instead_of.override is None else [instead_of.override]
-        effect = _effect(toxic)
-        if effect or lift:
+        does = effect(toxic)
+        if does or lift:
             self._known.count += 1
             name = f"toxiproxy {door['name']} {toxic.name} {self._known.count}"[:100]
             is_up = (toxic.stream == "upstream") == (door["uplink"] == "client")
-            row = {"link": door["link"], "direction": "up" if is_up else "down", "name": name, **effect}
-            impose = [forms.row(row, self._links)] if effect else []
+            row = {"link": door["link"], "direction": "up" if is_up else "down", "name": name, **does}
+            impose = [forms.row(row, self._links)] if does else []
             await self._wire.ask("batch", impose=impose, lift=lift)
-            toxic.override = name if effect else None
+            toxic.override = name if does else None
         self._known.toxics.setdefault(door["name"], {})[toxic.name] = toxic
         await self._doom(door["name"])
 
     async def _doom(self, door: str) -> None:
         """How long connections of a door may live, by those of its toxics that say so."""
         lives = [
-            toxic.attributes["timeout"] / 1e3
-            for toxic in self._known.toxics.get(door, {}).values()
-            if toxic.type == "reset_peer" or (toxic.type == "timeout" and toxic.attributes["timeout"] > 0)
+            toxic.life_s for toxic in self._known.toxics.get(door, {}).values() if toxic.life_s is not None
         ]
         state = await self._doors()
         if any(each["name"] == door and each["protocol"] == "tcp" for each in state):
@@ -255,70 +232,12 @@ class Toxiproxy:
         }
 
 
-class _NoBrowser:
-    """Turns pages of browsers away, which could otherwise reach any loopback port of who looks at them."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            headers = Headers(scope=scope)
-            host = headers.get("host", "")
-            name = host if host.endswith("]") else host.rpartition(":")[0] or host
-            if (
-                "origin" in headers
-                or headers.get("user-agent", "").startswith("Mozilla/")
-                or name not in _HOSTS
-            ):
-                await PlainTextResponse("User agent not allowed", 403)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-
 def application(wire: Wire, links: Mapping[str, int]) -> ASGIApp:
     """The subset as an ASGI application."""
     routes = Toxiproxy(wire, links).routes()
-    return _NoBrowser(
+    return NoBrowser(
         Starlette(routes=routes, exception_handlers={LinkemuError: _refuse, HTTPException: _refuse})
     )
-
-
-_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
-    "latency": ("latency", "jitter"),
-    "bandwidth": ("rate",),
-    "timeout": ("timeout",),
-    "reset_peer": ("timeout",),
-}
-
-
-def _attributes(kind: str, given: Any) -> dict[str, int]:
-    """All attributes of a type, 0 where none is given. InputError for what a link can't do."""
-    known = _ATTRIBUTES.get(kind)
-    if known is None:
-        raise InputError("type", f"{kind[:40]!r} is not one of {', '.join(_ATTRIBUTES)}")
-    if not isinstance(given or {}, dict):
-        raise InputError("attributes", "expected an object")
-    attributes = {name: (given or {}).get(name, 0) for name in known}
-    for name, value in attributes.items():
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_MS:
-            raise InputError(f"attributes.{name}", f"expected a whole number from 0 to {_MOST_MS}")
-    if attributes.get("jitter"):
-        raise InputError("attributes.jitter", "only 0: the delay of a link is a function of its sky")
-    return attributes
-
-
-def _effect(toxic: Toxic) -> Document:
-    """The effects of link.overlayform; none for a toxic that only ends connections."""
-    match toxic.type:
-        case "latency" if toxic.attributes["latency"]:
-            return {"delay_added_ns": toxic.attributes["latency"] * 1_000_000}
-        case "bandwidth":
-            return {"rate_cap_bps": toxic.attributes["rate"] * 8000}  # of kilobytes a second
-        case "timeout":
-            return {"rate_cap_bps": 0}
-        case _:
-            return {}
 
 
 def _is_same(door: Document, wanted: Document) -> bool:

@@ -51,10 +51,18 @@ class Wire:
             raise _refusal(said)
         return said["done"]
 
+    async def ask_while_there(self, do: str, **more: object) -> None:
+        """The same; a data plane that has ended meanwhile has nothing left to do."""
+        try:
+            await self.ask(do, **more)
+        except ResourceError:
+            if not self.gone.is_set():
+                raise
+
     async def hear(self, told: Callable[[Document], None] | None) -> None:
         """Call ``told`` with each event from now on; None: hear no more."""
         self._hear = told
-        await self.ask("listen", on=told is not None)
+        await self.ask_while_there("listen", on=told is not None)
 
     def close(self) -> None:
         """Ask no more."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from importlib.metadata import version
 
 from linkemu.forecast import skies, start
+from linkemu.forecast.faulted import believed, faulted
 from linkemu.forecast.geometry import Pair, View, pairs, turn_s
 from linkemu.forecast.links import Link, compile_pair
 from linkemu.forecast.meeting import faults
@@ -18,6 +19,7 @@ from linkemu.orbit.element_set import Elements
 from linkemu.orbit.passes import Pass
 from linkemu.plan import Contact, Plan, Sighting, assign
 from linkemu.scenario.model import Scenario
+from linkemu.schedule import Schedule
 
 _OVERRUN_s = 0.5  # a contact that the scenario's end cuts goes on by more than any light time
 
@@ -35,6 +37,11 @@ class Forecast:
     links: tuple[Link, ...]  # how the sky came about, meeting by meeting
     passes: tuple[Pass, ...]  # that touch the scenario, uncut up to an hour beyond its start and end
     warnings: tuple[str, ...]
+
+    @property
+    def schedule(self) -> Schedule:
+        """Of faults that the timelines can't say."""
+        return Schedule.of(self.sky)
 
 
 def forecast(scenario: Scenario, progress: Progress | None = None, step_s: float = 1.0) -> Forecast:
@@ -64,8 +71,9 @@ def forecast(scenario: Scenario, progress: Progress | None = None, step_s: float
     tell(1.0, "done")
     passes = sorted((one for pair in every for one in pair.passes), key=lambda one: one.aos_s)
     warned = [*start.warnings(scenario, chosen, epoch), *skies.warnings(scenario, weather), *_warnings(links)]
-    sky = _sky(scenario, chosen, epoch, links)
-    return Forecast(epoch, sky, plans(scenario, links), tuple(links), tuple(passes), tuple(warned))
+    sky = faulted(scenario, _sky(scenario, chosen, epoch, links))
+    beliefs = believed(scenario, plans(scenario, links))
+    return Forecast(epoch, sky, beliefs, tuple(links), tuple(passes), tuple(warned))
 
 
 def _silent(share: float, text: str) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, compress, islice
+from operator import mul, not_, sub
 
 BYTE = 8 * 10**9  # one byte in units of C
 
@@ -19,13 +20,10 @@ class Capacity:
     def __init__(self, edges_ns: Sequence[int], rates_bps: Sequence[int]) -> None:
         self._edges = list(edges_ns)
         self._rates = list(rates_bps)
-        areas = (
-            rate * (end - start)
-            for start, end, rate in zip(self._edges, self._edges[1:], self._rates, strict=False)
-        )
-        self._at_edge = list(accumulate(areas, initial=0))
-        flat = {self._at_edge[i] for i, rate in enumerate(self._rates) if rate == 0}
-        self._plateaus = sorted(flat)
+        lengths = map(sub, islice(self._edges, 1, None), self._edges)
+        self._at_edge: list[int] = list(accumulate(map(mul, self._rates, lengths), initial=0))
+        flat = compress(self._at_edge, map(not_, self._rates))
+        self._plateaus = list(dict.fromkeys(flat))  # in order, as C never falls
 
     def spliced(self, edges_ns: Sequence[int], rates_bps: Sequence[int]) -> Capacity:
         """The same before the first of these edges, and these segments from there on; both end together."""
@@ -53,6 +51,12 @@ class Capacity:
             position = self._plateaus[i]
             i += 1
         return position if position + size <= self._at_edge[-1] else None
+
+    def light_at(self, position: int) -> tuple[int, int]:
+        """The positions around ``position`` between which the rate is never 0."""
+        i = bisect_right(self._plateaus, position)
+        end = self._plateaus[i] if i < len(self._plateaus) else self._at_edge[-1]
+        return self._plateaus[i - 1] if i else 0, end
 
     def start(self, position: int) -> int:
         """When work at ``position`` begins: the last ns at which C <= position, a plateau's right end."""

@@ -290,7 +290,7 @@ class Channel:
         """(start, end, end position) of the queue's head; None if it can never leave."""
         if self._head is None:
             datagram, arrived_ns = self._queue[0]
-            size = len(datagram) * BYTE
+            size = max(1, len(datagram)) * BYTE  # an empty one waits for light too
             position = self.capacity.fit(max(self.capacity.position(arrived_ns), self._sent), size)
             if position is None:
                 return None

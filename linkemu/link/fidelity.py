@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -45,8 +45,9 @@ class Histogram:
         counts = np.bincount(values_ns[fine] // _FINE_NS)
         for bucket in np.flatnonzero(counts).tolist():
             self.buckets[bucket * _FINE_NS] += int(counts[bucket])
-        for value_ns in values_ns[~fine].tolist():
-            self.buckets[value_ns // _COARSE_NS * _COARSE_NS] += 1
+        buckets, counts = np.unique(values_ns[~fine] // _COARSE_NS, return_counts=True)
+        for bucket, count in zip(buckets.tolist(), counts.tolist(), strict=True):
+            self.buckets[bucket * _COARSE_NS] += count
         self.largest_ns = max(self.largest_ns, int(values_ns.max()))
 
     def quantile_s(self, share: float) -> float | None:
@@ -201,6 +202,8 @@ class _LinkRecorder:
 
     def _note_edge(self, delivery: Delivery, late_ns: int) -> None:
         start_ns, end_ns = delivery.start_ns, delivery.end_ns
+        if self._capacity is not self._channel.capacity:  # the first time, or a live fault came
+            self._relight()
         if not self._light[0] <= start_ns <= end_ns <= self._light[1]:
             self._light = self._light_of(start_ns, end_ns)
         if self._light == (0, 0):
@@ -213,10 +216,19 @@ class _LinkRecorder:
         elif len(self._edges) < _MOST_EDGES:
             self._edges[key] = Edge(key[0] / 1e9, key[1] / 1e9, (start_ns + late_ns) / 1e9, last_s)
 
+    def _relight(self) -> None:
+        """Light that a fault has cut or prolonged has another end from now on; its beginning stays."""
+        self._capacity = self._channel.capacity
+        self._lights = self._channel.capacity.lights()
+        self._light = (0, 0)
+        ends = dict(self._lights)
+        for (start_ns, end_ns), edge in list(self._edges.items()):
+            if ends.get(start_ns, end_ns) != end_ns:
+                del self._edges[start_ns, end_ns]
+                changed = replace(edge, end_s=ends[start_ns] / 1e9)
+                self._edges[start_ns, ends[start_ns]] = changed
+
     def _light_of(self, start_ns: int, end_ns: int) -> tuple[int, int]:
-        if self._capacity is not self._channel.capacity:  # the first time, or a live fault came
-            self._capacity = self._channel.capacity
-            self._lights = self._channel.capacity.lights()
         return next((light for light in self._lights if light[0] <= start_ns and end_ns <= light[1]), (0, 0))
 
     def report(self, now_ns: int) -> LinkFidelity:

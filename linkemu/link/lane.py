@@ -68,6 +68,7 @@ class Placed:
     expired: bool  # then it is one datagram, which left no place behind it
     base: int  # position at which the first may begin
     ahead: Integers  # position, from the base, at which each ends
+    left_ns: Integers  # when each is out of the queue: not before those ahead of it
     before: tuple[int, int]  # position and due time of what went before
     first: int = 0  # rows before this one have come out
     left: int = 0  # rows before this one have left the queue
@@ -106,6 +107,7 @@ class Lane(Channel):
     ) -> None:
         super().__init__(timeline, queue_bytes=queue_bytes, hold_s=hold_s)
         self._is_express = True
+        self._left_ns = 0  # when the last one that has a place will be out of the queue
         self._latest_ns = 0  # when the last one came
         self._waiting: deque[Placed] = deque()  # those with rows in the queue
         self._flying: deque[Placed] = deque()  # those with rows that haven't come out
@@ -134,6 +136,7 @@ class Lane(Channel):
         self._settled_ns = max(self._settled_ns, int(arrived_ns[-1]))
         refused = self.counters.refused
         self._take(sheaf, np.arange(len(sizes)), sizes, arrived_ns)
+        self._leave(self._latest_ns)
         return self.counters.refused - refused
 
     def due_many(self, now_ns: int) -> list[Leg]:
@@ -192,7 +195,7 @@ class Lane(Channel):
         """Indexes of those that find room in the queue; None if some may leave while others come."""
         if len(sizes) == 1:
             return np.zeros(0, dtype=np.int64)
-        if not self._waiting or self._waiting[-1].end_ns[-1] <= arrived_ns[-1]:
+        if not self._waiting or self._waiting[-1].left_ns[-1] <= arrived_ns[-1]:
             return None
         used, kept = 0, []
         free = (self._freed(arrived_ns) + (self.queue_bytes - self._queued_bytes)).tolist()
@@ -206,9 +209,9 @@ class Lane(Channel):
         """How many of the bytes that wait now will have left by each of these times."""
         freed = np.zeros(len(times_ns), dtype=np.int64)
         for placed in self._waiting:
-            gone = np.searchsorted(placed.end_ns[placed.left :], times_ns, side="right")
+            gone = np.searchsorted(placed.left_ns[placed.left :], times_ns, side="right")
             freed += np.concatenate([[0], np.cumsum(placed.sizes[placed.left :])])[gone]
-            if placed.end_ns[-1] > times_ns[-1]:
+            if placed.left_ns[-1] > times_ns[-1]:
                 break
         return freed
 
@@ -216,11 +219,11 @@ class Lane(Channel):
         """Take what has left by ``now_ns`` out of the queue."""
         while self._waiting:
             placed = self._waiting[0]
-            left = int(np.searchsorted(placed.end_ns, now_ns, side="right"))
+            left = int(np.searchsorted(placed.left_ns, now_ns, side="right"))
             if left > placed.left:
                 self._queued_bytes -= int(placed.sizes[placed.left : left].sum())
                 placed.left = left
-            if left < len(placed.end_ns):
+            if left < len(placed.left_ns):
                 return
             self._waiting.popleft()
 
@@ -234,6 +237,9 @@ class Lane(Channel):
             return
         if placed is None:
             placed = self._place_one(sheaf, rows, sizes, arrived_ns)
+        if placed.left_ns[0] < self._left_ns:  # an empty one needs no light, but waits for its turn
+            placed.left_ns = np.maximum(placed.left_ns, self._left_ns)
+        self._left_ns = int(placed.left_ns[-1])
         self._queued_bytes += int(sizes.sum())
         self._waiting.append(placed)
         self._flying.append(placed)
@@ -264,7 +270,7 @@ class Lane(Channel):
 
     def _place_one(self, sheaf: Sheaf, rows: Integers, sizes: Integers, arrived_ns: Integers) -> Placed:
         """As the Channel does: past a plateau, over an edge of the rate, or given up."""
-        arrived, size = int(arrived_ns[0]), int(sizes[0]) * BYTE
+        arrived, size = int(arrived_ns[0]), max(1, int(sizes[0])) * BYTE
         base = self.capacity.fit(max(self._sent, self.capacity.position(arrived)), size)
         dropped_ns = arrived + self._hold_ns
         if base is not None and self.capacity.start(base) <= dropped_ns:
@@ -278,7 +284,19 @@ class Lane(Channel):
         end_ns, due_ns = np.array([dropped_ns]), np.array([max(dropped_ns, self._last_due_ns)])
         lost, none = np.ones(1, dtype=np.bool_), np.zeros(1, dtype=np.int64)
         return Placed(
-            sheaf, rows, sizes, arrived_ns, end_ns, end_ns, due_ns, lost, True, self._sent, none, before
+            sheaf,
+            rows,
+            sizes,
+            arrived_ns,
+            end_ns,
+            end_ns,
+            due_ns,
+            lost,
+            True,
+            self._sent,
+            none,
+            end_ns,
+            before,
         )
 
     def _launch(
@@ -299,7 +317,7 @@ class Lane(Channel):
         before = self._sent, self._last_due_ns
         self._sent, self._last_due_ns = base + int(ahead[-1]), int(due_ns[-1])
         return Placed(
-            sheaf, rows, sizes, arrived_ns, start_ns, end_ns, due_ns, lost, False, base, ahead, before
+            sheaf, rows, sizes, arrived_ns, start_ns, end_ns, due_ns, lost, False, base, ahead, end_ns, before
         )
 
     def _delays(self, times_ns: Integers) -> Integers:
@@ -361,7 +379,7 @@ class Lane(Channel):
         self._queued_bytes = 0
         tail: tuple[int, int] | None = None
         for placed in self._flying:
-            left = int(np.searchsorted(placed.end_ns, self._settled_ns, side="right"))
+            left = int(np.searchsorted(placed.left_ns, self._settled_ns, side="right"))
             for row in range(placed.first, left):
                 self._fly(placed, row)
             if left < len(placed.end_ns) and tail is None:
@@ -387,7 +405,7 @@ class Lane(Channel):
         """Take over what waits in the Channel; what flies comes out of it."""
         self._is_express = True
         waiting, self._queue = self._queue, deque()
-        self._queued_bytes, self._head = 0, None
+        self._queued_bytes, self._head, self._left_ns = 0, None, 0
         if waiting:
             sheaf = Loose([datagram for datagram, _ in waiting])
             arrived_ns = np.array([at_ns for _, at_ns in waiting], dtype=np.int64)

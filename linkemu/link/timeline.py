@@ -95,16 +95,17 @@ class Sky:
         return cls(header or {}, links, byname)
 
     def digest(self) -> str:
-        """blake2b-256 over all that light does, hexadecimal; the header has no part in it."""
+        """blake2b-256 over all that light does, hexadecimal; of the header ``schedule`` has a part in it."""
         description, arrays = _describe(self)
-        return skyfile.digest(description, arrays)
+        scheduled = {"schedule": self.header["schedule"]} if "schedule" in self.header else {}
+        return skyfile.digest({**description, **scheduled}, arrays)
 
     def save(self, path: Path) -> None:
         """Write the file, after the same checks that ``load`` makes; the same sky gives the same bytes."""
         for timeline in self.timelines.values():
             check(timeline)
         description, arrays = _describe(self)
-        header = {"sky": dict(self.header), **description, "digest": skyfile.digest(description, arrays)}
+        header = {"sky": dict(self.header), **description, "digest": self.digest()}
         try:
             path.write_bytes(skyfile.pack(header, arrays))
         except OSError as error:

@@ -7,19 +7,22 @@ not the work; a shift moves the sky against the work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
 from linkemu.link import reshape
+from linkemu.link.timeline import Sky
 from linkemu.plan import Plan, Window
 from linkemu.record.played import Played, Row
 from linkemu.scenario import Scenario
+from linkemu.schedule import NodeFault, Schedule
 
-_DURATIONS = ("delay_ns", "delay_added_ns", "late_ns")  # of a live fault: they stretch
+_DURATIONS = ("delay_ns", "delay_added_ns", "late_ns", "shift_ns")  # of a live fault: they stretch
 _RATES = ("rate_bps", "rate_cap_bps")  # and these shrink
+_AT_ONCE = {"kill", "bit-flip", "reset", "half-open"}  # of the schedule: they happen, and don't last
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Excerpt:
             else played.epoch + timedelta(microseconds=stage.start_ns / 1e3),
             plans={node: stage.plan(plan) for node, plan in played.plans.items()},
             faults=tuple(stage.faults(played.faults)),
+            strikes=stage.strikes(played.strikes),
             excerpts=(*played.excerpts, stage.excerpt.document()),
         )
 
@@ -105,7 +109,7 @@ class _Stage:
         self.round_ns = reshape.slot_edge(sky, self.cut_ns) if excerpt.rounds > 1 else self.cut_ns
         sky = reshape.loop(sky, excerpt.rounds)
         self.shift_ns = reshape.slot_edge(sky, excerpt.shift_ns)
-        self.sky = reshape.shift(sky, self.shift_ns)
+        self.sky = self._scheduled(Schedule.of(played.sky), reshape.shift(sky, self.shift_ns))
         self.end_ns = reshape.end_ns(self.sky)
         self.excerpt = replace(excerpt, start_ns=self.start_ns, length_ns=length_ns, shift_ns=self.shift_ns)
 
@@ -114,7 +118,8 @@ class _Stage:
         windows = [cut for n in range(self.rounds) for each in plan.windows if (cut := self._window(each, n))]
         return replace(plan, windows=tuple(sorted(windows, key=lambda one: (one.start_s, one.link))))
 
-    def faults(self, rows: tuple[Row, ...]) -> Iterator[Row]:
+    def faults(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Faults that last, in each round in which something of them is left."""
         for n in range(self.rounds):
             for row in rows:
                 start_ns = max(self._place(row["start_ns"]), 0)
@@ -123,6 +128,31 @@ class _Stage:
                 begin_ns, stop_ns = (max(t + self._offset(n), 0) for t in (start_ns, end_ns))
                 if begin_ns < stop_ns:
                     yield {**self._scaled(row), "start_ns": begin_ns, "end_ns": stop_ns}
+
+    def strikes(self, strikes: tuple[NodeFault, ...]) -> tuple[NodeFault, ...]:
+        whole = Schedule(nodes=strikes)
+        return Schedule.of(self._scheduled(whole, Sky({}, ()))).nodes
+
+    def _moments(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Faults that happen at once, in each round; those of before the cut are over."""
+        for n in range(self.rounds):
+            for row in rows:
+                at_ns = self._place(row["start_ns"])
+                if 0 <= at_ns < self.round_ns and at_ns + self._offset(n) >= 0:
+                    yield {**row, "start_ns": at_ns + self._offset(n)}
+
+    def _scheduled(self, schedule: Schedule, sky: Sky) -> Sky:
+        """The sky with its schedule moved alike."""
+        if schedule == Schedule():
+            return sky
+        whole = schedule.document()
+        moved: dict[str, Any] = {**whole, "overlays": list(self.faults(whole["overlays"]))}
+        for kind in ("nodes", "doors"):
+            at_once = [row for row in whole[kind] if row["kind"] in _AT_ONCE and row["end_ns"] is None]
+            lasting = [row for row in whole[kind] if row not in at_once]
+            rows = [*self._moments(at_once), *self.faults(lasting)]
+            moved[kind] = sorted(rows, key=lambda row: row["start_ns"])
+        return Schedule.read(moved).put_into(sky)
 
     def _place(self, at_ns: int) -> int:
         """A moment within a round, which begins at 0."""

@@ -3,6 +3,7 @@
 SKY = "sky"
 SCENARIO = "scenario.toml"
 FAULTS = "faults.json"
+STRIKES = "node_faults"  # .json, where nodes were struck by an operator
 PLANS = "plans"  # NODE.json
 PRESETS = "presets"  # the preset files of the scenario room, as they were
 INPUTS = "inputs"  # every file that the scenario names

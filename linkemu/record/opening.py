@@ -20,10 +20,11 @@ from linkemu.link.timeline import Sky
 from linkemu.plan import Plan
 from linkemu.record import chain, files, manifest
 from linkemu.record.excerpt import Excerpt
-from linkemu.record.layout import FAULTS, PLANS, PRESETS, SCENARIO, SKY, TRACES
+from linkemu.record.layout import FAULTS, PLANS, PRESETS, SCENARIO, SKY, STRIKES, TRACES
 from linkemu.record.manifest import Manifest, Origin
 from linkemu.record.played import Played, Row
 from linkemu.scenario import Scenario, presets
+from linkemu.schedule import NodeFault, Schedule
 
 _T = TypeVar("_T")
 
@@ -101,9 +102,10 @@ def _played(directory: Path, found: Manifest) -> Played:
         found.epoch,
         {plan.node: plan for plan in plans},
         _faults(directory / FAULTS, len(sky.links)),
+        _strikes(directory, found),
         {} if found.origin is None else found.origin.changes,
-        tuple(found.excerpts),
-        directory,
+        excerpts=tuple(found.excerpts),
+        origin=directory,
     )
 
 
@@ -132,6 +134,14 @@ def _faults(path: Path, links: int) -> tuple[Row, ...]:
     for number, row in enumerate(rows, start=1):
         _blame(path, partial(_check_fault, number, row, links))
     return tuple(rows)
+
+
+def _strikes(directory: Path, found: Manifest) -> tuple[NodeFault, ...]:
+    path = directory / f"{STRIKES}.json"
+    if path.name not in found.files:
+        return ()
+    document = Schedule().document() | {"nodes": files.document(path)}
+    return _blame(path, partial(Schedule.read, document)).nodes
 
 
 def _check_fault(number: int, row: object, links: int) -> None:

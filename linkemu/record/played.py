@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from linkemu.link.timeline import Sky
 from linkemu.plan import Plan
 from linkemu.scenario import Changes, Scenario
+from linkemu.schedule import NodeFault, Schedule
 
 Row = dict[str, Any]
 """A live fault as a JSON object: "link", "direction" and the fields of an overlay (link/overlayform.py)."""
@@ -25,6 +26,15 @@ class Played:
     epoch: datetime | None = None  # UTC of scenario time 0
     plans: Mapping[str, Plan] = field(default_factory=dict)
     faults: tuple[Row, ...] = ()
+    strikes: tuple[NodeFault, ...] = ()  # live faults of nodes
     changes: Changes = field(default_factory=dict)
     excerpts: tuple[dict[str, Any], ...] = ()
     origin: Path | None = None  # a recorded run that this comes from: its presets and files go along
+
+    def armed(self) -> Played:
+        """With the live faults of nodes in the schedule of the sky, for whoever carries that out."""
+        if not self.strikes:
+            return self
+        schedule = Schedule.of(self.sky)
+        nodes = (*schedule.nodes, *self.strikes)
+        return replace(self, sky=replace(schedule, nodes=nodes).put_into(self.sky), strikes=())

@@ -23,6 +23,7 @@ from linkemu.record.layout import FAULTS, INPUTS, PLANS, PRESETS, SCENARIO, SKY,
 from linkemu.record.manifest import NAME, Manifest, Origin, Pace, TraceSum
 from linkemu.record.played import Played, Row
 from linkemu.scenario import Scenario, presets
+from linkemu.schedule import Schedule
 
 _PACKAGES = ("linkemu", "numpy", "scipy", "sgp4", "skyfield")
 
@@ -30,9 +31,10 @@ _PACKAGES = ("linkemu", "numpy", "scipy", "sgp4", "skyfield")
 class Recording:
     """A directory that is being recorded into."""
 
-    def __init__(self, directory: Path, begun: Manifest) -> None:
+    def __init__(self, directory: Path, begun: Manifest, sky: Sky) -> None:
         self.directory = directory
         self._manifest = begun
+        self.schedule = Schedule.of(sky)  # what was foreseen, and is not live
 
     @classmethod
     def begin(
@@ -62,7 +64,7 @@ class Recording:
             excerpts=list(played.excerpts),
             versions=_versions(),
         )
-        recording = cls(directory, begun)
+        recording = cls(directory, begun, played.sky)
         recording._write(())
         return recording
 
@@ -73,13 +75,16 @@ class Recording:
     def finish(self, *, faults: Iterable[Row] | None = None, **documents: object) -> None:
         """Write all that the run said, each document as NAME.json, and close the books.
 
-        ``faults``: all live faults as they took effect, those of the beginning included.
+        ``faults``: all live faults as they took effect, those of the beginning included; what the schedule
+        of the sky has foreseen may be among them, and is left out.
         """
         for name, document in documents.items():
             if document is not None:
                 files.put_document(self.directory / f"{name}.json", document)
         if faults is not None:
-            files.put_document(self.directory / FAULTS, list(faults))
+            foreseen = self.schedule.document()["overlays"]
+            live = [row for row in faults if row not in foreseen]
+            files.put_document(self.directory / FAULTS, live)
         self._manifest = replace(self._manifest, state="complete")
         self._write(sorted((self.directory / TRACES).glob("*.jsonl")))
 

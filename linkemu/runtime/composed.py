@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from linkemu.contract.files import Role
 from linkemu.disk import Disk
 from linkemu.errors import LinkemuError
 from linkemu.forecast import Forecast, forecast
 from linkemu.link.fidelity import Fidelity
 from linkemu.link.overlay import Overlay
 from linkemu.link.player import Key, Player
+from linkemu.runtime.ailing import ailing, live
 from linkemu.runtime.bus import Bus, MemoryBus, NullBus
 from linkemu.runtime.clock import Clock, VirtualClock, VirtualLoop
 from linkemu.runtime.disk import InlineDisk
@@ -141,14 +144,19 @@ class _Composition:
         player = Player(
             self._compiled.sky, queue_bytes=scenario.queue.size_bytes, hold_s=scenario.queue.hold_s
         )
-        for key, overlay in self._faults:
+        for key, overlay in (*self._compiled.schedule.overlays, *self._faults):
             player.impose(key, overlay, -1)
-        emulator = MemoryEmulator(player, clock, self._compiled.plans, scenario.name)
-        runs = {name: find(role) for name, role in roles(scenario).items()}
+        late = {
+            each.node: each.start_ns for each in self._compiled.schedule.nodes if each.kind == "plan-late"
+        }
+        early = {name: plan for name, plan in self._compiled.plans.items() if name not in late}
+        emulator = MemoryEmulator(player, clock, early, scenario.name)
+        for name, at_ns in late.items():
+            clock.call_at(at_ns / 1e9, partial(emulator.tell_plan, name, self._compiled.plans[name]))
         async with asyncio.TaskGroup() as group:
             nodes = [
-                group.create_task(run(self._context(name, clock, emulator)), name=name)
-                for name, run in runs.items()
+                group.create_task(self._node(name, role, clock, emulator), name=name)
+                for name, role in roles(scenario).items()
             ]
             await clock.sleep_until(scenario.duration_s)
             self.fidelity = emulator.fidelity()
@@ -156,6 +164,16 @@ class _Composition:
                 node.cancel()
         emulator.close()
         await self._bus.close()
+
+    def _node(
+        self, name: str, role: Role, clock: Clock, emulator: MemoryEmulator
+    ) -> Coroutine[Any, Any, None]:
+        """The life of a node, with its faults."""
+        run, faults = find(role), self._compiled.schedule.of_node(name)
+        context = self._context(name, clock, emulator)
+        if faults:
+            context = ailing(context, faults)
+        return live(lambda: run(context), context.terminal.close, clock, faults)
 
     def _context(self, name: str, clock: Clock, emulator: MemoryEmulator) -> Context:
         scenario = self._scenario

@@ -39,7 +39,7 @@ from linkemu.runtime.beams import Observer
 from linkemu.runtime.bus import Bus
 from linkemu.runtime.clock import real_loop
 from linkemu.runtime.members import Member, Members, plan_of
-from linkemu.runtime.records import Records
+from linkemu.runtime.records import Records, overlay_row
 from linkemu.runtime.timekeeper import Timekeeper
 from linkemu.runtime.udp import Port
 
@@ -246,17 +246,22 @@ class Emulator:
         async for note in self._bus.subscribe(orders.fault_topic(self._file.scenario)):
             if note.retained:
                 continue  # it was meant for an earlier time
+            answer: dict[str, object] = {"id": orders.id_of(note.payload)}
             try:
-                self._carry_out(orders.read_fault(note.payload))
+                answer["effective"] = self._carry_out(orders.read_fault(note.payload))
             except FormatError as error:
+                answer["error"] = str(error)
                 print(f"emulator: {error}", file=sys.stderr, flush=True)
+            self._bus.publish(orders.answer_topic(self._file.scenario), answer)
 
-    def _carry_out(self, order: orders.Impose | orders.Lift) -> None:
+    def _carry_out(self, order: orders.Impose | orders.Lift) -> list[dict[str, object]]:
+        """What it comes to, as it takes effect."""
         match order:
             case orders.Impose():
-                self.impose(order.overlays(self.player.sky, self._time.now_ns()))
+                changed = self.impose(order.overlays(self.player.sky, self._time.now_ns()))
             case orders.Lift(name):
-                self.lift(name)
+                changed = self.lift(name)
+        return [overlay_row(*each) for each in changed]
 
     async def _tell(self) -> None:
         rounds = 0

@@ -28,12 +28,14 @@ from linkemu.contract.files import Role
 from linkemu.errors import InputError, LinkemuError
 from linkemu.record.chain import ChainWriter
 from linkemu.runtime import mqtt
+from linkemu.runtime.ailing import ailing
 from linkemu.runtime.clock import MappedClock, real_loop
 from linkemu.runtime.disk import AioDisk, refusal
 from linkemu.runtime.ledger import Ledger
 from linkemu.runtime.node import Context, Run, find
 from linkemu.runtime.terminal import UdpTerminal
 from linkemu.scenario import Transfer, TransferSettings
+from linkemu.schedule import NodeFault
 from linkemu.telemetry import NodeState, NodeStatus
 from linkemu.trace import Trace
 
@@ -55,6 +57,7 @@ class Settings:
     ledger: Path | None = None
     entry_point: str | None = None  # another node than the role's own
     record: Path | None = None  # where the trace of a recorded run goes; None: beside the node's files
+    faults: tuple[NodeFault, ...] = ()  # of its clock and its disk
 
     def as_mapping(self) -> Mapping[str, Any]:
         """For ``NodeFile.settings``."""
@@ -140,6 +143,8 @@ async def _context(node: NodeFile, settings: Settings) -> AsyncIterator[Context]
             http=settings.http,
             observe=ledger.observe,
         )
+        if settings.faults:
+            context = ailing(context, settings.faults)
         context.announce(_status(node, "up"))
         try:
             yield context

@@ -3,6 +3,7 @@
     session.json        the marker of a live session: pids, doors, broker (0600: its URL may hold a password)
     lock                held (flock) by the session's process for as long as it lives
     sky  scenario.toml  what is played, and what it was compiled from
+    node-faults.jsonl   kills and freezes of nodes as they took effect
     emulator.json  plans/  node-files/  broker/       what the processes are told
     emulator/           what the emulator writes: time map, overlays, fidelity.json
     ledgers/  logs/     last state of the transfers; output of each process
@@ -99,6 +100,7 @@ class RunDirectory:
         self.root = root.absolute()
         self.state = self.root / "state" if state is None else state.absolute()
         self.sky = self.root / "sky"
+        self.node_faults = self.root / "node-faults.jsonl"
         self.scenario = self.root / "scenario.toml"
         self.emulator_file = self.root / "emulator.json"
         self.emulator = self.root / "emulator"
@@ -145,6 +147,7 @@ class RunDirectory:
         """Clear away what an earlier run was told and said; its spools and stores only if ``fresh``."""
         made = (self.emulator, self.broker, self._plans, self._node_files, self._ledgers, self._logs)
         try:
+            self.node_faults.unlink(missing_ok=True)
             for directory in (*made, *((self.state,) if fresh else ())):
                 shutil.rmtree(directory, ignore_errors=True)
             for directory in (*made, self.state):

@@ -79,12 +79,12 @@ class Members:
         member.heard_s = now_s
         match message:
             case Hello(node):
-                return self._greet(member, node)
+                return self._greet(member, node, now_s)
             case Beat(plan_version, time_version, drops):
                 if not member.joined:  # it fell silent, or knows an emulator before us: let it say hello
                     return [Bye()]
                 member.plan_version, member.time_version, member.drops = plan_version, time_version, drops
-                return [self._pulse, *self._missing(member)]
+                return [self._pulse, *self._missing(member, now_s)]
             case TimeAck(version):
                 member.time_version = version
             case SkipAck(proposal, until_ns):
@@ -120,20 +120,29 @@ class Members:
             return None
         return min((answer[1] for answer in answers if answer is not None), default=None)
 
-    def _greet(self, member: Member, node: str) -> list[Message]:
+    def _greet(self, member: Member, node: str, now_s: float) -> list[Message]:
         if node != member.entry.name:
             raise ContractError(f"the node at {member.entry.name}'s address calls itself {node!r}")
         member.joined = True
         member.plan_version = member.time_version = 0
-        return [self._welcome, *self._missing(member)]
+        return [self._welcome, *self._missing(member, now_s)]
 
-    def _missing(self, member: Member) -> list[Message]:
+    def _missing(self, member: Member, now_s: float) -> list[Message]:
         messages: list[Message] = []
         if self._time is not None and member.time_version != self._time.version:
             messages.append(self._time)
-        if member.plan_version < member.offered_plan:
+        if member.plan_version < member.offered_plan and self._is_time_for_plan(member, now_s):
             messages += member.plan_parts
         return messages
+
+    def _is_time_for_plan(self, member: Member, now_s: float) -> bool:
+        if member.entry.plan_from_s <= 0.0:
+            return True
+        time = self._time
+        if time is None:
+            return False
+        passed_s = now_s - time.monotonic_ns / 1e9
+        return time.scenario_ns / 1e9 + passed_s * time.rate >= member.entry.plan_from_s
 
 
 def plan_of(member: Member) -> Plan | None:

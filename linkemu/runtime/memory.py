@@ -48,6 +48,11 @@ class MemoryEmulator:
             terminal.sense(sensor, self._clock.now())
         self.drive()
 
+    def tell_plan(self, name: str, plan: Plan) -> None:
+        """Give a terminal a plan from now on."""
+        self._plans[name] = plan
+        self.terminal(name).plan(plan)
+
     def offer(self, link: int, direction: Direction, datagram: bytes) -> None:
         """Light from a terminal."""
         self.player.offer(link, direction, datagram, self._now_ns())

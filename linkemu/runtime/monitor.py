@@ -61,7 +61,7 @@ class Monitor:
             asyncio.create_task(self._read_time(tell=url is None), name="time"),
         ]
         for task in tasks:
-            task.add_done_callback(self._ended)
+            task.add_done_callback(self.ended)
         try:
             yield bus
         finally:
@@ -70,7 +70,8 @@ class Monitor:
             await asyncio.wait(tasks)
             await bus.close()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """A task of the session is over: its error, if it has one, is the run's."""
         error = None if task.cancelled() else task.exception()
         if error is not None and not self.failed.done():
             self.failed.set_result(error)

@@ -3,8 +3,10 @@
 ``linkemu/<scenario>/order/fault`` takes JSON, not retained: {"faults": [...]} imposes all or none, from one
 slot on; each fault names "station", "satellite", "direction" ("up", "down" or "both", the default), when
 ("start_s", by default now, and "duration_s", by default until lifted), and what as link/overlayform.py says.
-{"lift": NAME} ends those of a name, {"lift": null} all. Pure reading; the emulator carries it out. Nodes
-never listen here (law 2).
+{"lift": NAME} ends those of a name, {"lift": null} all. The emulator carries it out. ``.../order/node`` takes
+{"node": NAME, "kind": "kill" or "freeze", "duration_s"}; the session does. The answer, with the order's
+``id``, comes on ``.../fault``: {"id", "effective": [...]} or {"id", "error"}. Pure reading; nodes never
+listen (law 2).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
 from linkemu import telemetry
 from linkemu.errors import FormatError
@@ -25,6 +27,7 @@ from linkemu.machine import Direction
 
 _MOST_FAULTS = 1000
 _MOST_S = 1e9
+_MOST_ID = 100
 _DIRECTIONS = {"up": (Direction.UP,), "down": (Direction.DOWN,), "both": (Direction.UP, Direction.DOWN)}
 
 
@@ -59,6 +62,7 @@ class Impose:
     """Put all of these on, at one slot's edge."""
 
     faults: tuple[Fault, ...]
+    id: str | None = None
 
     def overlays(self, sky: Sky, now_ns: int) -> list[tuple[Key, Overlay]]:
         return [each for fault in self.faults for each in fault.overlays(sky, now_ns)]
@@ -69,26 +73,73 @@ class Lift:
     """End the live faults of a name; None: all."""
 
     name: str | None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """Kill a node, or freeze it, for ``duration_s``; None: killed it comes back at once, frozen it stays."""
+
+    node: str
+    kind: Literal["kill", "freeze"]
+    duration_s: float | None
+    id: str | None = None
 
 
 def fault_topic(scenario: str) -> str:
     return telemetry.topic(scenario, "order", "fault")
 
 
+def node_topic(scenario: str) -> str:
+    return telemetry.topic(scenario, "order", "node")
+
+
+def answer_topic(scenario: str) -> str:
+    return telemetry.topic(scenario, "fault")
+
+
 def read_fault(payload: bytes) -> Impose | Lift:
     """FormatError in one line if the payload is no such order."""
+    order, number = _order(payload)
+    match order:
+        case {"faults": [_, *_] as rows, **rest} if not rest and len(rows) <= _MOST_FAULTS:
+            return Impose(tuple(_fault(row, f"faults[{place}]") for place, row in enumerate(rows)), number)
+        case {"lift": (str() | None) as name, **rest} if not rest:
+            return Lift(name, number)
+    raise FormatError(f'order: expected {{"faults": [1 to {_MOST_FAULTS} of them]}} or {{"lift": NAME}}')
+
+
+def read_strike(payload: bytes) -> Strike:
+    """FormatError in one line if the payload is no order about a node."""
+    order, number = _order(payload)
+    match order:
+        case {"node": str() as node, "kind": ("kill" | "freeze") as kind, **rest} if not rest.keys() - {
+            "duration_s"
+        }:
+            return Strike(node, kind, _seconds(rest.get("duration_s"), "duration_s", least=1e-3), number)
+    raise FormatError('order: expected {"node": NAME, "kind": "kill" or "freeze", "duration_s": SECONDS}')
+
+
+def id_of(payload: bytes) -> str | None:
+    """Of any order, for the answer to one that can't be read."""
+    try:
+        return _order(payload)[1]
+    except FormatError:
+        return None
+
+
+def _order(payload: bytes) -> tuple[Any, str | None]:
+    """The JSON value without its id, and that."""
     try:
         order = json.loads(payload)
     except ValueError as error:  # also bytes that are no UTF-8
         raise FormatError(f"order: not JSON ({error})") from None
     except RecursionError:
         raise FormatError("order: not JSON that anyone would send") from None
-    match order:
-        case {"faults": [_, *_] as rows, **rest} if not rest and len(rows) <= _MOST_FAULTS:
-            return Impose(tuple(_fault(row, f"faults[{place}]") for place, row in enumerate(rows)))
-        case {"lift": (str() | None) as name, **rest} if not rest:
-            return Lift(name)
-    raise FormatError(f'order: expected {{"faults": [1 to {_MOST_FAULTS} of them]}} or {{"lift": NAME}}')
+    number = order.pop("id", None) if isinstance(order, dict) else None
+    if number is not None and (not isinstance(number, str) or len(number) > _MOST_ID):
+        raise FormatError(f"order: id: expected a text of at most {_MOST_ID} characters")
+    return order, number
 
 
 def _fault(row: object, where: str) -> Fault:

@@ -13,6 +13,9 @@ from linkemu.link.overlay import Overlay
 from linkemu.link.player import Key
 from linkemu.record.played import Row
 from linkemu.runtime.records import Records, overlay_row, read_overlay_row
+from linkemu.schedule import NodeFault, Schedule
+
+_LATE_NS = 2_000_000_000
 
 
 def overlays(rows: Iterable[Row]) -> list[tuple[Key, Overlay]]:
@@ -29,6 +32,20 @@ def write_journal(state: Path, rows: Iterable[Row]) -> None:
 def read_journal(state: Path) -> list[Row]:
     """All live faults that the emulator has been told, as they took effect."""
     return [overlay_row(*each) for each in Records(state).overlays()]
+
+
+def read_strikes(journal: Path, schedule: Schedule) -> list[Row] | None:
+    """What nodes were struck with beyond the schedule, as it happened; None if nothing."""
+    if not journal.exists():
+        return None
+    rows = [json.loads(line) for line in journal.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [row for row in rows if not any(_is(row, each) for each in schedule.nodes)] or None
+
+
+def _is(row: Row, foreseen: NodeFault) -> bool:
+    """Whether a fault of the journal is this one of the schedule, which is carried out a little later."""
+    same = (row["node"], row["kind"], row["end_ns"]) == (foreseen.node, foreseen.kind, foreseen.end_ns)
+    return same and 0 <= row["start_ns"] - foreseen.start_ns < _LATE_NS
 
 
 def time_map(state: Path) -> object:

@@ -22,10 +22,12 @@ from linkemu.forecast import Forecast
 from linkemu.runtime.broker import LOOPBACK
 from linkemu.runtime.launch import Settings
 from linkemu.runtime.layout import RunDirectory
+from linkemu.runtime.records import Records
 from linkemu.runtime.supervisor import Program
 from linkemu.scenario import Scenario
 
 EMULATOR = "emulator"
+_INSIDE = frozenset({"clock", "bit-flip", "disk"})  # faults that a node's process carries with it
 _MODULES: Mapping[Role, str] = {"ground": "ground_station", "satellite": "satellite_node"}
 
 
@@ -52,6 +54,7 @@ def tell(
     nodes = roles(scenario)
     emulator, *terminals = free_addresses(1 + len(nodes), socket.SOCK_DGRAM)
     doors = _doors(scenario)
+    schedule = forecast.schedule
     forecast.sky.save(directory.sky)
     entries = []
     try:
@@ -70,12 +73,17 @@ def tell(
                 http=doors.get(name),
                 ledger=directory.ledger(name),
                 record=None if trace is None else trace(name).absolute(),
+                faults=tuple(each for each in schedule.of_node(name) if each.kind in _INSIDE),
             )
             file = NodeFile(name, role, emulator, terminal, token, links, settings.as_mapping())
             file.save(directory.node_file(name))
             directory.plan(name).write_text(forecast.plans[name].to_json())
             numbers = tuple(link.link for link in links)
-            entries.append(NodeEntry(name, role, terminal, token, numbers, directory.plan(name)))
+            late_ns = (each.start_ns for each in schedule.of_node(name) if each.kind == "plan-late")
+            plan_from_s = max(late_ns, default=0) / 1e9
+            entries.append(NodeEntry(name, role, terminal, token, numbers, directory.plan(name), plan_from_s))
+        if schedule.overlays:
+            Records(directory.emulator).keep_overlays(schedule.overlays)
         EmulatorFile(
             scenario=scenario.name,
             address=emulator,

@@ -25,7 +25,7 @@ class Records:
     """The records in directory ``state``, which is made if it is absent."""
 
     def __init__(self, state: Path) -> None:
-        self._time_map = state / "timemap.json"
+        self.time_map_file = state / "timemap.json"
         self._overlays = state / "overlays.jsonl"
         self._report = state / "fidelity.json"
         try:
@@ -34,10 +34,10 @@ class Records:
             raise ResourceError(str(state), error.strerror or str(error)) from None
 
     def time_map(self) -> TimeMap | None:
-        return TimeMap.load(self._time_map)
+        return TimeMap.load(self.time_map_file)
 
     def keep_time_map(self, time_map: TimeMap) -> None:
-        time_map.save(self._time_map)
+        time_map.save(self.time_map_file)
 
     def report(self) -> Fidelity | None:
         return Fidelity.from_json(self._report.read_bytes()) if self._report.exists() else None

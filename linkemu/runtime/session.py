@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import signal
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Any, Literal, Self
 
@@ -23,13 +24,15 @@ from linkemu.contract import Address
 from linkemu.errors import ClockError, ResourceError
 from linkemu.forecast import Forecast, forecast
 from linkemu.record.recording import Recording
-from linkemu.runtime import broker, past
+from linkemu.runtime import broker, mqtt, past
 from linkemu.runtime.bus import Bus, NullBus
 from linkemu.runtime.layout import DEFAULT, Marker, RunDirectory
 from linkemu.runtime.monitor import Monitor
 from linkemu.runtime.processes import EMULATOR, Told, programs, tell
+from linkemu.runtime.records import Records
 from linkemu.runtime.runbook import Compiling, Event, OnEvent, Options, Outcome, Ready, Reason
 from linkemu.runtime.supervisor import ProcessChange, Program, Supervisor
+from linkemu.runtime.warden import Warden
 from linkemu.scenario import Scenario
 
 BROKER = "broker"
@@ -157,6 +160,7 @@ class Session:
             self._supervisor.start(program)
             if program.name != EMULATOR:
                 nodes.append(program.name)
+        await self._exits.enter_async_context(self._guarded(nodes, compiled))
         await self._doors_open(list(self._told.doors.values()))
         self._exits.callback(self._say, "stopping")
         self._say("running")
@@ -218,6 +222,25 @@ class Session:
         """The last known state of each transfer, bus or no bus."""
         return self._monitor.transfers()
 
+    @contextlib.asynccontextmanager
+    async def _guarded(self, nodes: list[str], compiled: Forecast) -> AsyncIterator[None]:
+        """With a warden, who kills and freezes nodes; its failure is the run's.
+
+        It has a bus of its own: of a message that two filters of one client match a broker may send two.
+        """
+        assert self._told is not None
+        bus = mqtt.connect(self._told.broker, f"linkemu-{self.scenario.name}-warden-{os.getpid()}")
+        records, journal = Records(self._directory.emulator), self._directory.node_faults
+        warden = Warden(self._supervisor, records, journal, nodes, bus, self.scenario.name)
+        task = asyncio.create_task(warden.run(compiled.schedule.nodes), name="warden")
+        task.add_done_callback(self._monitor.ended)
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            await bus.close()
+
     async def _stop_emulator(self) -> None:
         await self._supervisor.stop([EMULATOR])
 
@@ -249,6 +272,7 @@ class Session:
             transfers=[asdict(each) for each in outcome.transfers],
             outcome={"reason": outcome.reason, "ok": outcome.ok, "missing": list(outcome.missing)},
             timemap=past.time_map(self._directory.emulator),
+            node_faults=past.read_strikes(self._directory.node_faults, recording.schedule),
         )
 
     def _summary(self) -> Outcome:

@@ -54,6 +54,8 @@ class _Child:
         self.process: asyncio.subprocess.Process | None = None
         self.restarts = 0
         self.stopping = False
+        self.may_start = asyncio.Event()  # cleared: a program that was killed is not to come back yet
+        self.may_start.set()
         self.task: asyncio.Task[int | None] | None = None
 
     @property
@@ -89,13 +91,30 @@ class Supervisor:
         """How often each program had to be started again."""
         return {name: child.restarts for name, child in self._children.items()}
 
+    def kill(self, name: str, *, hold: bool = False) -> None:
+        """SIGKILL; it is started again at once, or after ``release`` if ``hold``."""
+        child = self._children[name]
+        if hold:
+            child.may_start.clear()
+        child.signal(signal.SIGKILL)
+
+    def release(self, name: str) -> None:
+        """Let a program that is held down start again."""
+        self._children[name].may_start.set()
+
+    def freeze(self, name: str, *, thaw: bool = False) -> None:
+        """SIGSTOP, or SIGCONT: it stands still, or goes on."""
+        self._children[name].signal(signal.SIGCONT if thaw else signal.SIGSTOP)
+
     async def stop(self, names: Iterable[str] | None = None, grace_s: float = GRACE_S) -> None:
         """End these programs (all, by default): SIGTERM, and after ``grace_s`` SIGKILL."""
         chosen = [self._children[name] for name in (self._children if names is None else names)]
         tasks = [child.task for child in chosen if child.task is not None and not child.task.done()]
         for child in chosen:
             child.stopping = True
+            child.may_start.set()
             child.signal(signal.SIGTERM)
+            child.signal(signal.SIGCONT)  # it may stand still
         if tasks:
             await asyncio.wait(tasks, timeout=grace_s)
         for child in chosen:
@@ -126,6 +145,7 @@ class Supervisor:
                 self._fail(ResourceError(child.program.name, _last_words(child.program.log, code)))
                 return code
             child.restarts += 1
+            await child.may_start.wait()
             await asyncio.sleep(_PAUSES_S[min(quick, len(_PAUSES_S) - 1)])
         return None
 

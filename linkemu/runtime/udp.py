@@ -24,6 +24,9 @@ _SO_RXQ_OVFL = 40
 _TIMESPEC = struct.Struct("@ll")
 _COUNT = struct.Struct("@I")
 _LARGEST_BYTES = 65536
+_READINGS = 5
+_CLOSE_NS = 5_000
+_NEVER_NS = 1 << 62
 
 
 class Port:
@@ -32,7 +35,11 @@ class Port:
     def __init__(self, address: Address, peer: Address | None = None) -> None:
         """ResourceError if the address can't be had. With ``peer``, hears and sends to that address alone."""
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        where = f"udp {address[0]}:{address[1]}"
+        try:
+            self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        except OSError as error:  # no descriptor is left
+            raise ResourceError(where, error.strerror or str(error)) from None
         self.drops = 0
         self._buffer = bytearray(_LARGEST_BYTES)
         self._view = memoryview(self._buffer)
@@ -40,7 +47,6 @@ class Port:
             self._set_up(address, peer)
         except OSError as error:
             self.socket.close()
-            where = f"udp {address[0]}:{address[1]}"
             raise ResourceError(where, error.strerror or str(error)) from None
 
     def _set_up(self, address: Address, peer: Address | None) -> None:
@@ -63,8 +69,7 @@ class Port:
 
         The view is valid until the next one is asked for.
         """
-        monotonic_ns = time.monotonic_ns()
-        offset_ns = monotonic_ns - time.time_ns()
+        offset_ns = wall_offset_ns()
         for _ in range(limit):
             try:
                 size, extras, _, sender = self.socket.recvmsg_into([self._buffer], 128)
@@ -107,3 +112,18 @@ def _grow(sock: socket.socket, forced: int, polite: int, size: int) -> None:
         sock.setsockopt(socket.SOL_SOCKET, forced, size // 2)  # the kernel doubles it
     except PermissionError:
         sock.setsockopt(socket.SOL_SOCKET, polite, size // 2)
+
+
+def wall_offset_ns() -> int:
+    """CLOCK_MONOTONIC less CLOCK_REALTIME, read closely together: the closest of a few readings.
+
+    A process that loses its processor between two readings would take the pause for an offset.
+    """
+    closest_ns, offset_ns = _NEVER_NS, 0
+    for _ in range(_READINGS):
+        before_ns, wall_ns, after_ns = time.monotonic_ns(), time.time_ns(), time.monotonic_ns()
+        if after_ns - before_ns < closest_ns:
+            closest_ns, offset_ns = after_ns - before_ns, (before_ns + after_ns) // 2 - wall_ns
+        if closest_ns < _CLOSE_NS:
+            break
+    return offset_ns

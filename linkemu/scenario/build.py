@@ -5,12 +5,14 @@ Checks that need more than one table live here too, as ``late_problems``.
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
 from linkemu.machine import Direction
 from linkemu.scenario import model, presets, shape, terminal_shape, weather_shape
 from linkemu.scenario.complaints import Problem
+from linkemu.scenario.fault_shape import FaultTable
 
 _PHOTON_JOULE_METRE = 6.62607015e-34 * 299792458.0  # h c, exact in SI (CODATA 2018)
 _QUEUE_S = 0.25  # of the fastest mode: more than the bandwidth-delay product up to a GEO round trip
@@ -21,12 +23,18 @@ def late_problems(file: shape.ScenarioFile) -> list[Problem]:
     problems: list[Problem] = []
     starts = [
         *((f"cloud[{place}].start", cloud.start) for place, cloud in enumerate(file.cloud)),
-        *((f"fault[{place}].start", fault.start) for place, fault in enumerate(file.fault)),
+        *((f"fault[{place}].start", fault.start or 0.0) for place, fault in enumerate(file.fault)),
         *((f"transfer[{place}].at", work.at) for place, work in enumerate(file.transfer)),
     ]
     late = f"is not before the scenario's end at {file.duration:g} s"
     problems += [(place, late) for place, start in starts if start >= file.duration]
     problems += _shared_addresses(file) + _doors_without_link(file)
+    datagrams = {row.id for row in file.door if row.protocol == "udp"}
+    problems += [
+        (f"fault[{place}].door", f'"{row.door}" is for datagrams, which have no connections')
+        for place, row in enumerate(file.fault)
+        if row.kind in ("reset", "half-open") and row.door in datagrams
+    ]
     if abs(file.slot * 1e9 - round(file.slot * 1e9)) > 1e-6:
         problems.append(("slot", "is not a whole number of nanoseconds"))
     return problems
@@ -86,8 +94,11 @@ def scenario(
         elements=tuple(file.elements),
         satellites=satellites,
         stations=stations,
-        clouds=tuple(model.Cloud(row.station, row.start, row.duration) for row in file.cloud),
-        faults=tuple(_fault(row) for row in file.fault),
+        clouds=(
+            *(model.Cloud(row.station, row.start, row.duration) for row in file.cloud),
+            *(cloud for row in file.fault if row.kind == "cloud" for cloud in _clouds(row)),
+        ),
+        faults=tuple(_fault(row) for row in file.fault if row.kind == "blackout"),
         transfers=tuple(sorted((_transfer(row) for row in file.transfer), key=lambda work: work.at_s)),
         transfer=model.TransferSettings(file.protocol.chunk, file.protocol.frame),
         queue=model.QueueSettings(
@@ -123,6 +134,7 @@ def scenario(
             )
             for row in file.door
         ),
+        troubles=tuple(_trouble(row) for row in file.fault if row.kind not in ("blackout", "cloud")),
     )
 
 
@@ -209,9 +221,52 @@ def _sky(row: weather_shape.WeatherTable) -> model.Sky:
     )
 
 
-def _fault(row: shape.FaultTable) -> model.Fault:
-    direction = None if row.direction is None else Direction(row.direction)
-    return model.Fault(row.station, row.satellite, row.start, row.duration, direction, row.known)
+def _fault(row: FaultTable) -> model.Fault:
+    return model.Fault(
+        row.station or "",
+        row.satellite or "",
+        row.start or 0.0,
+        row.duration or 0.0,
+        None if row.direction is None else Direction(row.direction),
+        row.known,
+    )
+
+
+def _clouds(row: FaultTable) -> list[model.Cloud]:
+    """A bank of clouds: one, or ``length`` of cloud in each ``period``."""
+    start_s, duration_s = row.start or 0.0, row.duration or 0.0
+    if row.period is None or row.length is None:
+        return [model.Cloud(row.station or "", start_s, duration_s)]
+    count = math.ceil(duration_s / row.period)
+    starts_s = [start_s + each * row.period for each in range(count)]
+    end_s = start_s + duration_s
+    return [model.Cloud(row.station or "", at_s, min(row.length, end_s - at_s)) for at_s in starts_s]
+
+
+def _trouble(row: FaultTable) -> model.Trouble:
+    return model.Trouble(
+        kind=row.kind,
+        start_s=row.start or 0.0,
+        duration_s=row.duration,
+        station=row.station,
+        satellite=row.satellite,
+        direction=None if row.direction is None else Direction(row.direction),
+        node=row.node,
+        door=row.door,
+        every=row.every,
+        share=row.share,
+        of=row.of or "slots",
+        rate_bps=row.rate,
+        delay_s=row.delay,
+        added_s=row.added,
+        late_s=row.late,
+        period_s=row.period,
+        length_s=row.length,
+        depth_dB=row.depth,
+        shift_s=row.shift,
+        drift_ppm=row.drift_ppm,
+        count=row.count,
+    )
 
 
 def _transfer(row: shape.TransferTable) -> model.Transfer:

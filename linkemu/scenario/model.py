@@ -160,6 +160,37 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """A scripted fault of another kind than darkness (docs/faults.md); None: its kind has no such figure.
+
+    One of a link has station and satellite (``direction`` None: both), one of a node ``node``, one of a door
+    ``door``. ``duration_s`` None: to the end; of a killed node: it comes back at once.
+    """
+
+    kind: str
+    start_s: float
+    duration_s: float | None
+    station: str | None = None
+    satellite: str | None = None
+    direction: Direction | None = None
+    node: str | None = None
+    door: str | None = None
+    every: int | None = None
+    share: float | None = None
+    of: Literal["slots", "datagrams"] = "slots"
+    rate_bps: int | None = None
+    delay_s: float | None = None
+    added_s: float | None = None
+    late_s: float | None = None
+    period_s: float | None = None
+    length_s: float | None = None
+    depth_dB: float | None = None
+    shift_s: float | None = None
+    drift_ppm: float | None = None
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """Scripted work: at ``at_s`` the station is asked to put or get ``name``.
 
@@ -254,3 +285,4 @@ class Scenario:
     text: str
     turbulence: Turbulence = Turbulence()
     doors: tuple[Door, ...] = ()
+    troubles: tuple[Trouble, ...] = ()

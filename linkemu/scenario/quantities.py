@@ -72,6 +72,8 @@ def _of(read: Callable[[str], float], dimension: units.Dimension, low: str, high
 # At most 60 s of light time and a year of scenario; the bounds only catch slips of the pen.
 Time = Annotated[float, _of(units.duration_s, units.DURATION, "0 s", "366 d")]
 Span = Annotated[float, _of(units.duration_s, units.DURATION, "1 us", "366 d")]
+Shift = Annotated[float, _of(units.duration_s, units.DURATION, "-30 d", "30 d")]
+Delay = Annotated[float, _of(units.duration_s, units.DURATION, "0 s", "1 h")]
 Slot = Annotated[float, _of(units.duration_s, units.DURATION, "10 us", "1 s")]
 Latitude = Annotated[float, _of(units.angle_deg, units.DEGREES, "-90 deg", "90 deg")]
 Longitude = Annotated[float, _of(units.angle_deg, units.DEGREES, "-180 deg", "360 deg")]

@@ -17,6 +17,8 @@ _REFERENCES = (
     ("cloud", "station", "station"),
     ("fault", "station", "station"),
     ("fault", "satellite", "satellite"),
+    ("fault", "node", "node"),
+    ("fault", "door", "door"),
     ("transfer", "station", "station"),
     ("transfer", "satellite", "satellite"),
     ("door", "station", "station"),
@@ -28,8 +30,9 @@ def check(document: Mapping[str, Any], preset_terminals: Collection[str]) -> lis
     """Problems with ids in the tables of ``document``; presets of terminals may be named directly."""
     known = {
         kind: [row["id"] for _, row in rows(document, kind) if isinstance(row.get("id"), str)]
-        for kind in ("terminal", "satellite", "station")
+        for kind in ("terminal", "satellite", "station", "door")
     }
+    known["node"] = [*known["station"], *known["satellite"]]
     problems = list(_duplicates(document))
     known["terminal"] += preset_terminals
     for kind, key, target in _REFERENCES:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from linkemu.scenario.fault_shape import FaultTable
 from linkemu.scenario.quantities import (
     Address,
     Altitude,
@@ -81,15 +82,6 @@ class CloudTable(Table):
     station: Identifier
     start: Time
     duration: Span
-
-
-class FaultTable(Table):
-    station: Identifier
-    satellite: Identifier
-    start: Time
-    duration: Span
-    direction: Literal["up", "down"] | None = None
-    known: bool = False
 
 
 class TransferTable(Table):

@@ -36,6 +36,10 @@ class Door:
     def connect(self, timeout_s: float = 20.0) -> socket.socket:
         return socket.create_connection(self.address, timeout_s)
 
+    def now_s(self) -> float:
+        """Scenario time."""
+        return time.monotonic() - self.began_s
+
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 

@@ -43,10 +43,10 @@ def dark(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--link", "ogs:b", "--start-at", "60"], "--start-at: 60 is not within the scenario"),
         (["--link", "ogs:b", "--start-at", "nan"], "--start-at: nan is not within the scenario"),
         (["--link", "ogs:b", "--start-at", "light"], "--start-at: this link never has light"),
-        (["--link", "ogs:b", "--json", "/"], "--json: /: Is a directory"),
+        (["--link", "ogs:b", "--json", "/"], "--json: /: is a directory"),
         (
             ["--link", "ogs:b", "--json", "/no/such/place"],
-            "--json: /no/such/place: No such file or directory",
+            "--json: /no/such/place: its directory does",
         ),
     ],
 )

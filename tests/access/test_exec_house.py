@@ -46,6 +46,13 @@ def test_a_file_survives_an_outage(carrier: Any, capfd: pytest.CaptureFixture[st
     assert 20 * MS <= answer["connected_s"] < 60 * MS  # SYN and its answer, by light
     assert way(outcome, "up")["dark_bursts"] == 0
     assert answer["took_s"] > 1.2 + 0.6
+    before, after = way(outcome, "up")["edges"]
+    assert (before["end_s"], after["start_s"]) == (0.6, 1.3)
+    assert before["start_s"] < before["first_s"] < 0.6  # as soon as the program had started
+    assert (
+        0.55 < before["last_s"] < 0.65
+    )  # saturated: to the edge, or late by as much as the machine was busy
+    assert 1.3 <= after["first_s"] < 1.4
 
 
 def test_a_file_survives_erasure(carrier: Any, capfd: pytest.CaptureFixture[str]) -> None:

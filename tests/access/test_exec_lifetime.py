@@ -134,16 +134,16 @@ def test_a_kill_leaves_nothing(
         "-c",
         f"setsid sleep {mark} & sleep {mark}; exit 5",
     )
-    before = _networks()
     told = tmp_path / "told"
     with told.open("w") as errors, subprocess.Popen((*line, *rest), stderr=errors) as parent:
         until(lambda: len([pid for pid in _processes(mark) if _name(pid) == "sleep"]) == 3)
-        assert _networks() > before
         house = _child(parent.pid)
         first = _child(house)
         victims = {"the command's parent": parent.pid, "the house": house, "the first process": first}
         server, command = _children(first)
         victims |= {"the server": server, "the command": command}
+        networks_of_it = {_network(pid) for pid in (house, server, command)}
+        assert len(networks_of_it | {_network(os.getpid())}) == 4
         os.kill(victims[victim], by)
         if code is None:  # the command doesn't mind
             until(lambda: server not in _children(first))
@@ -151,7 +151,7 @@ def test_a_kill_leaves_nothing(
             os.kill(command, signal.SIGTERM)
         assert parent.wait(10) == (128 + signal.SIGTERM if code is None else code)
     until(lambda: not _processes(mark))
-    assert _networks() == before
+    until(lambda: not networks_of_it & _networks())
     if victim == "the house":
         assert (
             told.read_text() == "linkemu: data plane of exec: it ended with exit code 137, and all with it\n"
@@ -262,10 +262,14 @@ def _networks() -> set[str]:
     found = set()
     for entry in _each_process():
         try:
-            found.add(str((entry / "ns" / "net").readlink()))
+            found.add(_network(int(entry.name)))
         except OSError:
             continue
     return found
+
+
+def _network(pid: int) -> str:
+    return str(Path(f"/proc/{pid}/ns/net").readlink())
 
 
 def _child(pid: int) -> int:

@@ -43,8 +43,6 @@ def saturate(machine: Serialiser, from_ns: int, until_ns: int) -> list[tuple[int
         passage = machine.leave(opening.most_bytes, now_ns)
         assert passage is not None
         found.append((opening.most_bytes, passage))
-        machine.backlogged = True
-    machine.backlogged = False
     return found
 
 
@@ -169,3 +167,17 @@ def test_what_others_have_used_is_left_out_and_never_more_than_there_is() -> Non
     assert passage is not None and passage.start_ns == 6 * MS
     live.concede(10**9)
     assert live.opening(0) is None and live.impose(outage(0), 0).start_ns > 10 * S
+
+
+def test_downward_erasure_begins_behind_what_is_in_the_air_and_an_outage_at_once() -> None:
+    for repeat in (False, True):
+        live = serialiser(constant("g", "s", Direction.DOWN, 8_000_000, 0.03, 10.0), repeat=repeat)
+        passage = live.leave(1000, 0)
+        assert passage is not None and (passage.end_ns, passage.due_ns, passage.erased) == (
+            MS,
+            31 * MS,
+            False,
+        )
+        assert live.impose(blackhole(0, name="lost"), 0).start_ns == 32 * MS
+        assert live.lift("lost", 0)[0].end_ns == 32 * MS
+        assert live.impose(outage(0), 0).start_ns == 2 * MS

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from linkemu.access.flow import Flow
 from linkemu.access.gauge import Gauge
 from linkemu.access.pace import Pace
-from linkemu.access.pieces import Mark, Stock
+from linkemu.access.pieces import Mark, Piece, Stock
 from linkemu.access.serialiser import Serialiser
 from linkemu.access.way import Way
 from linkemu.machine import Direction
@@ -121,3 +121,51 @@ def test_what_is_dropped_in_mid_stream_is_freed(most_pipes):
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
     for end in (source, read_end, write_end, sink):
         end.close()
+
+
+class Endless(Flow):
+    """One whose source always has a piece more, as on a link that is faster than the machine."""
+
+    reads = 0
+
+    def read(self, most: int) -> tuple[Piece | None, bool]:
+        self.reads += 1
+        return Piece(most, memoryview(bytes(1))), True
+
+
+def test_a_source_that_always_has_bytes_lets_others_be_heard():
+    """Or a new connection, and the end of an old one, would wait for a pause that never comes."""
+    way = a_way(10**12)
+    flow = Endless(way, Ends(), Stock(0), a_gauge())
+    way.wake(flow)
+    for step in range(1, 4):
+        begun = flow.reads
+        way.step()
+        assert 0 < flow.reads - begun <= 16
+        next_ns = way.next_ns()
+        assert next_ns is not None and next_ns <= way._pace.now_ns(), f"step {step} would sleep"
+
+
+def test_a_flow_that_wakes_another_way_is_not_forgotten():
+    """Both directions step, then both are asked when they want to: one may have woken the other."""
+    back = a_way()
+    near, far = pair()
+    with near, far:
+        back.step()
+        assert back.next_ns() is None
+        answer = Flow(back, Ends(), Stock(0), a_gauge())
+        answer.source = near
+        back.wake(answer)  # as a flow of the other way does, when it finds its end reset
+        next_ns = back.next_ns()
+        assert next_ns is not None and next_ns <= back._pace.now_ns()
+
+
+def test_all_that_wait_are_read_in_turn():
+    """Forty sources that always have bytes: none waits while another has two turns."""
+    way = a_way(10**9)
+    flows = [Endless(way, Ends(), Stock(0), a_gauge()) for _ in range(40)]
+    for flow in flows:
+        way.wake(flow)
+    while min(flow.reads for flow in flows) < 5:
+        way.step()
+    assert max(flow.reads for flow in flows) <= 7

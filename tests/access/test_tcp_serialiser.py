@@ -39,7 +39,6 @@ def serialiser(*, repeat: bool = False, **sky: object) -> Serialiser:
 def saturate(machine: Serialiser, until_ns: int, piece_bytes: int = 1 << 20) -> list[tuple[int, Passage]]:
     """(size, passage) of all pieces of a source that always has bytes, taken as early as is allowed."""
     found = []
-    machine.backlogged = False
     now_ns = 0
     while now_ns < until_ns and (opening := machine.opening(now_ns)) is not None:
         now_ns = max(now_ns, opening.start_ns - opening.lookahead_ns)
@@ -47,7 +46,6 @@ def saturate(machine: Serialiser, until_ns: int, piece_bytes: int = 1 << 20) -> 
         passage = machine.leave(size, now_ns)
         assert passage is not None
         found.append((size, passage))
-        machine.backlogged = True
     return found
 
 
@@ -94,13 +92,26 @@ def test_idle_time_is_not_made_up_for_but_a_late_reader_is():
     machine = serialiser()
     machine.leave(1000, 0)
     assert machine.leave(1000, 5 * MS).start_ns == 5 * MS
-    machine.backlogged = True
-    assert machine.leave(1000, 100 * MS).start_ns == 6 * MS
+    assert machine.leave(1000, 5 * MS).start_ns == 6 * MS, (
+        "those bytes were there at 5 ms, whenever they are read"
+    )
 
 
 def test_a_piece_is_at_most_a_millisecond_and_at_least_a_segment():
-    assert serialiser(rate_bps=10**9).opening(0).most_bytes == 125_000
+    machine = serialiser(rate_bps=10**9)
+    sizes = [size for size, _ in saturate(machine, 50 * MS)]
+    assert max(sizes) == sizes[-1] == 125_000
     assert serialiser(rate_bps=10**6).opening(0).most_bytes == 1448
+
+
+def test_a_light_begins_with_short_pieces_so_that_its_first_is_seen_at_once():
+    machine = serialiser(rate_bps=10**9, dark=[(0.01, 0.02)])
+    for begin_ns in (0, 20 * MS):
+        pieces = [p for _, p in saturate(machine, begin_ns + 6 * MS) if p.start_ns >= begin_ns]
+        lengths = [piece.end_ns - piece.start_ns for piece in pieces]
+        assert lengths[0] == 100_000
+        assert all(other <= max(100_000, 2 * one) for one, other in pairwise(lengths))
+        assert max(lengths) == MS
 
 
 def test_a_piece_ends_where_the_light_ends():

@@ -19,7 +19,7 @@ from watch import Burst, Link
 HERE = Path(__file__).parent
 TRIP_BOUND_S, RATE_BOUND, EDGE_BOUND_S = 0.1e-3, 0.02, 5e-3
 _AHEAD_S, _PAUSE_S = 0.4, 0.002
-_ATTEMPTS = 3  # a machine that is kept busy for a moment makes light late, and never early
+_ATTEMPTS = 5  # a machine that is kept busy for a moment makes light late, and never early
 
 
 @dataclass(frozen=True)

@@ -87,12 +87,14 @@ class Link:
 
     def _bits(self, second: float, way: str, options: str) -> float:
         options += " -R" if way == "down" else " --get-server-output"
-        client = f"iperf3 -c {GATEWAY} -J -t 1.8 -i 0.2 {options} > iperf.json"
-        self.watch(second, client, serve="exec iperf3 -s -1 -J > /dev/null")
+        client = f"iperf3 -c {GATEWAY} -J -t 2 -i 0.2 {options} > iperf.json"
+        self.watch(second, client, serve="exec iperf3 -s -1 -J -i 0.2 > /dev/null")
         told: dict[str, Any] = json.loads((self._room / "iperf.json").read_text())
         rows = (told if way == "down" else told["server_output_json"])["intervals"]
-        full = [row["sum"] for row in rows if row["sum"]["start"] > 0.7 and row["sum"]["seconds"] > 0.15]
-        return 8 * sum(row["bytes"] for row in full) / sum(row["seconds"] for row in full)
+        full = [row["sum"] for row in rows if row["sum"]["start"] > 0.7 and row["sum"]["end"] < 1.9]
+        carried: float = 8 * sum(row["bytes"] for row in full)
+        lasted: float = sum(row["seconds"] for row in full)
+        return carried / lasted
 
 
 def _run(*words: str) -> None:

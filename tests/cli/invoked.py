@@ -25,7 +25,7 @@ CONFIGS = ROOT / "configs"
 ELEMENTS = CONFIGS / "elements" / "stations_2024-05-09.tle"
 COMMANDS = (
     *("demo", "run", "passes", "forecast", "budget", "availability", "plot"),
-    *("put", "get", "ls", "status"),
+    *("put", "get", "ls", "status", "fault"),
     *("proxy", "exec", "doctor"),
     *("campaign",),
     *("replay", "diff"),

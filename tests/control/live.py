@@ -63,7 +63,7 @@ def world(
     anchor: Anchor = "listen",
 ) -> Iterator[World]:
     """All of it; everything has ended when the block has."""
-    played = played or sky(10**8, DELAY_S)
+    played = played or sky(10**8, DELAY_S, 600.0)
     told = Proxy(Path(), tuple(doors) or (Door(("127.0.0.1", 0), far),), anchor=anchor)
     with Control(("127.0.0.1", 0), toxiproxy_address=toxiproxy) as control:
         plane = DataPlane.start(told, played)

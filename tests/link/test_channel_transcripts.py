@@ -158,3 +158,10 @@ def test_overlays_from_a_journal_act_as_they_did() -> None:
         link.offer(bytes(100), at_ms * MS)
         again.offer(bytes(100), at_ms * MS)
     assert link.due(10**10) == again.due(10**10) and link.counters.erased == again.counters.erased == 10
+
+
+def test_an_empty_datagram_waits_for_light_as_any_other() -> None:
+    link = Channel(constant("g", "s", Direction.UP, RATE, 0.005, 10.0, dark=[(0.0, 1.0, Cause.CLOUD)]))
+    link.offer(b"", 0)
+    [delivery] = link.due(3_000_000_000)
+    assert delivery.start_ns == 1_000_000_000 <= delivery.end_ns <= delivery.due_ns - 5_000_000

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from linkemu.errors import FormatError
 from linkemu.link.fidelity import Fidelity, Histogram, Recorder
+from linkemu.link.overlay import outage
 from linkemu.link.player import Player
 from linkemu.link.timeline import Cause, Sky, constant
 from linkemu.machine import Direction
@@ -90,3 +91,17 @@ def test_a_report_goes_on_after_a_restart_and_names_the_gap() -> None:
 def test_what_is_no_report_is_refused(text: str) -> None:
     with pytest.raises(FormatError, match="not a fidelity report"):
         Fidelity.from_json(text)
+
+
+def test_an_outage_that_comes_while_light_flows_cuts_its_stretch_in_two() -> None:
+    player = Player(sky())
+    recorder = Recorder("test", player)
+    play(player, recorder, 10, late_ns=0, from_ns=2 * S)
+    player.impose((0, Direction.UP), outage(12 * S, 13 * S), 11 * S)
+    play(player, recorder, 10, late_ns=0, from_ns=11_995_000_000)
+    [link] = recorder.report(30 * S).links
+    assert [(edge.start_s, edge.end_s) for edge in link.edges] == [(1.0, 12.0), (13.0, 100.0)]
+    before, after = link.edges
+    assert before.first_s == 2.0 and before.last_s == pytest.approx(12.0)
+    assert after.first_s == pytest.approx(13.0) and after.last_s == pytest.approx(13.005)
+    assert link.dark_frames == 0 and link.delivered_frames == 20

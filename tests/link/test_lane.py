@@ -197,3 +197,11 @@ def test_a_lane_that_was_changed_is_fast_again_once_that_is_past():
         pair.look(pair.now_ns)
     assert pair.lane._is_express
     pair.agree()
+
+
+def test_an_empty_datagram_behind_one_that_waits_for_light_waits_too():
+    """It would need no light; but were it counted as gone, a change would hit the wrong ones."""
+    pair = Pair(timeline_of([(1, 0)], [[0.0] * 8], [], Direction.UP), 5000, 10.0)
+    pair.burst([(0, 1), (0, 0), (0, 0), (0, 0)])
+    pair.impose(Overlay(0, None, "a", reorder=Pick(every=3), late_ns=2 * MS))
+    pair.agree()

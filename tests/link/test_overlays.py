@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from linkemu.errors import InputError
 from linkemu.link.channel import Channel
+from linkemu.link.laid import fits, laid_into
 from linkemu.link.overlay import ALL, Overlay, Pick, blackhole, common_boundary, outage, refuse_for_streams
 from linkemu.link.player import Player
-from linkemu.link.timeline import LinkTimeline, Sky, constant
+from linkemu.link.timeline import Cause, LinkTimeline, Sky, check, constant
 from linkemu.machine import Direction
 from tests.link.skies import (
     MS,
@@ -271,3 +272,27 @@ def test_a_stream_takes_no_mischief_to_datagrams(effect: str) -> None:
     refuse_for_streams(blackhole(0))
     with pytest.raises(InputError, match=f"overlay spite: {effect}: a stream of bytes has no datagrams"):
         refuse_for_streams(replace(Overlay(0, name="spite", late_ns=1), **{effect: ALL}))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.one_of(rate_overlays, slot_overlays), min_size=1, max_size=5), offers, directions)
+def test_laid_into_the_timeline_they_play_as_imposed_from_its_beginning(
+    faults: list[Overlay], gaps: list[tuple[int, int]], direction: Direction
+) -> None:
+    assert all(fits(each, MS) for each in faults if each.end_ns is not None)
+    live, laid = channel(sky(direction)), laid_into(sky(direction), faults)
+    check(laid)
+    for each in faults:
+        live.impose(each, -1)
+    assert play(live, gaps) == play(channel(laid), gaps)
+    own = laid.erased_cause[laid.erased_cause != Cause.FAULT]
+    assert set(own.tolist()) <= {int(Cause.FADE)} and laid.known.any() == sky(direction).known.any()
+
+
+def test_what_a_timeline_cant_say_stays_an_overlay() -> None:
+    assert not fits(Overlay(0, delay_ns=1), MS) and not fits(Overlay(0, corrupt=ALL), MS)
+    assert not fits(Overlay(0, None, erase_slots=Pick(2)), MS) and fits(blackhole(0), MS)
+    assert laid_into(sky(), []) is not None
+    laid = laid_into(sky(), [Overlay(100 * MS, 110 * MS, erase_slots=ALL)])
+    assert laid.erased_slot.tolist()[:2] == [100, 103] and laid.erased_count.tolist()[:2] == [3, 7]
+    assert laid.erased_cause.tolist()[:2] == [Cause.FADE, Cause.FAULT]

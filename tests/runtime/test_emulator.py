@@ -15,7 +15,18 @@ from pathlib import Path
 import pytest
 
 from linkemu import telemetry
-from linkemu.contract import Beat, EmulatorFile, Frame, Hello, NodeEntry, NodeFile, NodeLink, Sensor, encode
+from linkemu.contract import (
+    Beat,
+    EmulatorFile,
+    Frame,
+    Hello,
+    NodeEntry,
+    NodeFile,
+    NodeLink,
+    PlanPart,
+    Sensor,
+    encode,
+)
 from linkemu.errors import InputError, ResourceError
 from linkemu.link.fidelity import Fidelity
 from linkemu.link.overlay import outage
@@ -25,7 +36,9 @@ from linkemu.plan import Plan, Window
 from linkemu.runtime.bus import MemoryBus, NullBus
 from linkemu.runtime.clock import MappedClock
 from linkemu.runtime.emulator import Emulator
+from linkemu.runtime.members import Members
 from linkemu.runtime.terminal import UdpTerminal
+from linkemu.runtime.timemap import Piece, TimeMap
 
 pytestmark = pytest.mark.acceptance
 RATE = 100_000_000
@@ -381,3 +394,20 @@ async def test_a_foreign_node_echoes_light_across_the_sky(tmp_path: Path) -> Non
         await ground.terminal.close()
         stop.set()
         await running
+
+
+def test_a_late_plan_is_told_when_its_time_has_come(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(Plan("koganei", 1, ()).to_json())
+    entry = NodeEntry("koganei", "ground", ("127.0.0.1", 9), 11, (0,), plan, plan_from_s=5.0)
+    members = Members([entry], 1, 60 * 10**9)
+    [member] = members.all
+
+    def told(now_s: float) -> bool:
+        return any(isinstance(each, PlanPart) for each in members.hear(member, Beat(0, 1, 0), now_s))
+
+    members.hear(member, Hello("koganei"), 100.0)
+    assert not told(101.0)
+    members.set_time(TimeMap((Piece(101 * 10**9, 0, 2.0),)))
+    assert not told(103.4) and told(103.6)
+    assert not any(isinstance(e, PlanPart) for e in members.hear(member, Hello("koganei"), 103.4))

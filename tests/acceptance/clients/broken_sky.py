@@ -21,6 +21,7 @@ from tests.cli.invoked import scenario
 LIGHT_S = 1.5
 DARK_S = 2.0
 NEED_S = 2.2  # of light, by each transfer
+DARK_FIRST_S = 4.0
 DELAY_S = 0.02
 DURATION_S = 70.0
 CLOUD = '[[cloud]]\nstation = "koganei"\nstart = "2.5 s"\nduration = "2 s"\n'
@@ -34,9 +35,14 @@ def broken(rate_bps: int) -> Sky:
     return doors.sky(rate_bps, DELAY_S, DURATION_S, dark=dark)
 
 
+def once(rate_bps: int) -> Sky:
+    """``LIGHT_S`` of light, one outage of ``DARK_S``, and light for good."""
+    return doors.sky(rate_bps, DELAY_S, DURATION_S, dark=[(LIGHT_S, LIGHT_S + DARK_S)])
+
+
 def late(rate_bps: int) -> Sky:
-    """Dark for 4 s, then light."""
-    return doors.sky(rate_bps, DELAY_S, DURATION_S, dark=[(0.0, 4.0)])
+    """Dark for ``DARK_FIRST_S``, then light."""
+    return doors.sky(rate_bps, DELAY_S, DURATION_S, dark=[(0.0, DARK_FIRST_S)])
 
 
 @cache

@@ -70,6 +70,6 @@ if __name__ == "__main__":
     what, at, number, path, *more = sys.argv[1:]
     programs = {each.__name__: each for each in (aiohttp, boto3, tuspy, quic)}
     try:
-        programs[what](at, int(number), Path(path), *map(float, more))  # type: ignore[operator]
+        programs[what](at, int(number), Path(path), *map(float, more))
     except Exception as error:
         sys.exit(f"{type(error).__name__}: {error}")

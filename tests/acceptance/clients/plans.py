@@ -8,14 +8,14 @@ from typing import Literal
 
 from linkemu.link.timeline import Sky
 from tests.acceptance.clients import broken_sky, voyages
-from tests.acceptance.clients.zoo import Client
+from tests.acceptance.clients.client import Client
 
 
 @dataclass(frozen=True)
 class Plan:
     client: Client
     door: Literal["proxy", "exec"]
-    weather: Literal["broken", "late", "real"] = "broken"
+    weather: Literal["broken", "once", "late", "real"] = "broken"
     outage: str = "hold"  # of the proxy; exec's packets need none
 
     def __str__(self) -> str:
@@ -28,6 +28,8 @@ class Plan:
         match self.weather:
             case "real":
                 return broken_sky.real()
+            case "once":
+                return broken_sky.once(self.client.rate_bps)
             case "late":
                 return broken_sky.late(self.client.rate_bps)
             case "broken":

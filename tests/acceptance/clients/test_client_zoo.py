@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 import pytest
 
-from linkemu.machine import Direction
-from tests.acceptance.clients.broken_sky import longest_light_bytes
+from tests.acceptance.clients import zoo
+from tests.acceptance.clients.client import MEGA
 from tests.acceptance.clients.evidence import endured, rows
 from tests.acceptance.clients.plans import Plan
 from tests.acceptance.clients.voyages import Voyage
-from tests.acceptance.clients.zoo import MEGA, ZOO
+from tests.acceptance.clients.zoo import ZOO
 
 pytestmark = pytest.mark.acceptance
 
@@ -70,26 +70,25 @@ def test_a_file_crosses_a_real_pass(plan: Plan, voyage: Voyage) -> None:
 
 @pytest.mark.parametrize("plan", [Plan(CLIENTS["iperf3-tcp"], door) for door in DOORS], ids=str)
 def test_iperf3_over_tcp(plan: Plan, voyage: Voyage) -> None:
-    """It has no file; its receiver counted more than a stretch of light, less than the door carried."""
+    """It has no file; its receiver has counted no more than the door has carried."""
     assert voyage.code == 0, voyage.errors
     result = measured(voyage)
     received = result["end"]["sum_received"]["bytes"]
-    assert (
-        longest_light_bytes(plan.sky, Direction.UP) < received < rows(plan, voyage)["up"]["delivered_bytes"]
-    )
+    assert 0 < received < rows(plan, voyage)["up"]["delivered_bytes"]
     assert stood_still(result)
 
 
 @pytest.mark.parametrize("plan", [Plan(CLIENTS["iperf3-udp"], door) for door in DOORS], ids=str)
 def test_iperf3_over_udp(plan: Plan, voyage: Voyage) -> None:
-    """A full queue loses datagrams in the dark, and iperf3 counts as many as the door has dropped."""
+    """A full queue loses datagrams in the dark: iperf3 counts gaps, and the door what it has dropped."""
     assert voyage.code == 0, voyage.errors
     result = measured(voyage)
-    lost = result["end"]["sum"]["lost_packets"]
+    sent = result["end"]["sum"]["packets"]
+    lost = result["end"]["sum"]["lost_packets"]  # of those before the last that came
+    received = result["end"]["sum_received"]["bytes"] // zoo.IPERF3_BYTES
     up = rows(plan, voyage)["up"]
     dropped = up["dropped"] if plan.door == "proxy" else up["queue_dropped_packets"]
-    assert 0 < lost < result["end"]["sum"]["packets"]
-    assert lost <= dropped <= lost + CONTROL_PACKETS
+    assert 0 < lost <= dropped <= sent - received + CONTROL_PACKETS
     assert stood_still(result)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from linkemu.link.timeline import Sky
-from tests.acceptance.clients.zoo import Client, Place
+from tests.acceptance.clients.client import Client, Place
 from tests.access import doors
 from tests.cli.invoked import CONFIGS, LINKEMU, ROOT
 

@@ -1,0 +1,177 @@
+"""Toxiproxy's API over a link of ours: a client library that knows nothing of us, and requests by hand."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import toxiproxy
+from doors import echo, eventually, server
+from live import World, trip_s, world
+
+from linkemu.access.settings import spoken
+
+pytestmark = pytest.mark.acceptance
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[World]:
+    with server(echo) as far, world(far.address, toxiproxy=("127.0.0.1", 0)) as at:
+        yield at
+
+
+def asked(at: World, method: str, path: str, document: object = None, **headers: str) -> tuple[int, Any]:
+    url = at.control.toxiproxy_url
+    assert url is not None
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20.0)
+    try:
+        connection.request(method, path, None if document is None else json.dumps(document), headers)
+        response = connection.getresponse()
+        text = response.read()
+        try:
+            return response.status, json.loads(text) if text else None
+        except ValueError:
+            return response.status, text.decode()
+    finally:
+        connection.close()
+
+
+def reach(listen: str) -> socket.socket:
+    host, _, port = listen.rpartition(":")
+    return socket.create_connection((host, int(port)), 20.0)
+
+
+def in_force(at: World, delay_s: float) -> bool:
+    return eventually(lambda: at.link.state()["links"][0]["down"]["delay_s"] == delay_s)
+
+
+def test_the_client_library_of_others(shared):
+    outside = toxiproxy.Toxiproxy()
+    host, _, port = str(shared.control.toxiproxy_url).removeprefix("http://").rpartition(":")
+    outside.update_api_consumer(host, int(port))
+    assert outside.running()
+    assert json.loads(outside.version()) == {"version": "2.5.0"}
+    far = spoken(shared.far)
+    proxy = outside.create(upstream=far, name="upload")
+    assert set(outside.proxies()) == {"door", "upload"}
+    with pytest.raises(Exception, match="already exists"):
+        outside.create(upstream=far, name="upload")
+    with reach(proxy.listen) as client:
+        assert trip_s(client) < 0.2
+        proxy.add_toxic(type="latency", attributes={"latency": 250})
+        assert in_force(shared, 0.255)
+        assert trip_s(client) >= 0.26
+        assert list(proxy.toxics()) == ["latency_downstream"]
+        assert proxy.destroy_toxic("latency_downstream")
+        assert in_force(shared, 0.005)
+        assert trip_s(client) < 0.25
+        with proxy.down():
+            with pytest.raises(OSError):
+                trip_s(client)
+            with pytest.raises(ConnectionRefusedError):
+                reach(proxy.listen)
+    with reach(proxy.listen) as client:
+        proxy.add_toxic(type="reset_peer", attributes={"timeout": 0})
+        with pytest.raises(OSError):
+            trip_s(client)
+    assert outside.reset()
+    with reach(proxy.listen) as client:
+        trip_s(client)
+    outside.populate([{"name": "upload", "upstream": far, "listen": proxy.listen}])
+    assert outside.destroy(outside.get_proxy("upload"))
+    assert set(outside.proxies()) == {"door"}
+
+
+def test_toxics_of_one_door_combine_are_changed_and_reset(shared):
+    toxics = "/proxies/door/toxics"
+    status, made = asked(shared, "POST", toxics, {"type": "latency", "attributes": {"latency": 100}})
+    assert (status, made["name"], made["stream"], made["toxicity"]) == (
+        200,
+        "latency_downstream",
+        "downstream",
+        1.0,
+    )
+    asked(shared, "POST", toxics, {"name": "more", "type": "latency", "attributes": {"latency": 50}})
+    assert in_force(shared, 0.155)
+    status, changed = asked(shared, "POST", f"{toxics}/more", {"attributes": {"latency": 70}})
+    assert (status, changed["attributes"]) == (200, {"latency": 70, "jitter": 0})
+    assert in_force(shared, 0.175)
+    asked(shared, "POST", toxics, {"type": "bandwidth", "stream": "upstream", "attributes": {"rate": 1000}})
+    assert eventually(lambda: shared.link.state()["links"][0]["up"]["rate_bps"] == 8_000_000)
+    assert [each["name"] for each in asked(shared, "GET", toxics)[1]] == [
+        "latency_downstream",
+        "more",
+        "bandwidth_upstream",
+    ]
+    assert asked(shared, "DELETE", f"{toxics}/more")[0] == 204
+    assert asked(shared, "GET", f"{toxics}/more")[0] == 404
+    assert asked(shared, "POST", "/reset")[0] == 204
+    assert asked(shared, "GET", "/proxies/door")[1]["toxics"] == []
+    assert shared.link.overrides() == []
+
+
+def test_a_timeout_holds_the_bytes_and_then_resets(shared):
+    with shared.connect() as client:
+        trip_s(client)
+        asked(shared, "POST", "/proxies/door/toxics", {"type": "timeout", "attributes": {"timeout": 300}})
+        with pytest.raises(OSError):
+            trip_s(client)
+    assert asked(shared, "DELETE", "/proxies/door/toxics/timeout_downstream")[0] == 204
+    assert eventually(lambda: shared.link.state()["links"][0]["down"]["has_light"])
+    with shared.connect() as client:
+        trip_s(client)
+
+
+def test_a_proxy_is_moved_and_populated(shared):
+    far = spoken(shared.far)
+    wanted = [{"name": "a", "upstream": far}, {"name": "b", "upstream": far, "enabled": False}]
+    status, made = asked(shared, "POST", "/populate", wanted)
+    assert (status, [each["enabled"] for each in made["proxies"]]) == (201, [True, False])
+    assert asked(shared, "POST", "/populate", wanted)[1]["proxies"][0] == made["proxies"][0]
+    status, moved = asked(shared, "POST", "/proxies/a", {"upstream": "127.0.0.1:9"})
+    assert (status, moved["upstream"], moved["listen"]) == (200, "127.0.0.1:9", made["proxies"][0]["listen"])
+    for name in "ab":
+        assert asked(shared, "DELETE", f"/proxies/{name}")[0] == 204
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/proxies/nobody", None, 404),
+        ("DELETE", "/proxies/nobody", None, 404),
+        ("GET", "/proxies/door/toxics/nothing", None, 404),
+        ("POST", "/proxies", [], 400),
+        ("POST", "/proxies", {"name": "x"}, 400),
+        ("POST", "/proxies", {"name": "door", "upstream": "127.0.0.1:1"}, 409),
+        ("POST", "/populate", {}, 400),
+        ("POST", "/populate", [3], 400),
+        ("POST", "/proxies/door/toxics", {"type": "slicer"}, 400),
+        ("POST", "/proxies/door/toxics", {"type": "latency", "toxicity": 0.5}, 400),
+        ("POST", "/proxies/door/toxics", {"type": "latency", "attributes": {"jitter": 5}}, 400),
+        ("POST", "/proxies/door/toxics", {"type": "latency", "attributes": {"latency": -5}}, 400),
+        ("POST", "/proxies/door/toxics", {"type": "latency", "attributes": [1]}, 400),
+        ("POST", "/proxies/door/toxics", {"type": "latency", "stream": "sideways"}, 400),
+        ("GET", "/nothing", None, 404),
+        ("PUT", "/version", None, 405),
+    ],
+)
+def test_bad_input_is_answered_as_toxiproxy_does(shared, method, path, body, status):
+    got, answer = asked(shared, method, path, body)
+    assert (got, answer["status"]) == (status, status)
+    assert "\n" not in answer["error"]
+    assert shared.link.overrides() == []
+
+
+def test_browsers_are_turned_away(shared):
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"User-Agent": "Mozilla/5.0"},
+        {"Host": "evil.example"},
+        {"Host": "evil.example:8474"},
+    ):
+        assert asked(shared, "GET", "/proxies", None, **headers)[0] == 403
+    assert asked(shared, "GET", "/proxies")[0] == 200

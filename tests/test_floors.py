@@ -16,7 +16,7 @@ FLOORS = {
     2: {"schedule", "forecast", "record", "exchange"},
     3: {"runtime", "access", "study", "client"},
     4: {"ground_station", "satellite_node", "campaign", "control"},
-    5: {"cli"},
+    5: {"cli", "pytest_plugin"},
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 CORRIDORS = {("access", "runtime"), ("forecast", "schedule"), ("record", "schedule")}  # one way

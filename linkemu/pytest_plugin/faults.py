@@ -1,0 +1,65 @@
+"""Faults by name for a block of a test, as effects on the link or on its doors. A table; no deeds.
+
+Their names and keys are those of docs/faults.md where both have them; what needs a schedule (clouds with a
+period, plans, clocks, nodes) stands in a scenario.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from linkemu.client import Every
+from linkemu.errors import InputError
+
+Deed = Literal["refuse", "reset", "half-open"]
+DOORS: tuple[Deed, ...] = ("refuse", "reset", "half-open")
+LINK = ("blackout", "blackhole", "loss", "rate", "delay", "reorder", "duplicate", "corrupt")
+
+
+def effects(kind: str, told: dict[str, Any]) -> dict[str, Any]:
+    """What ``linkemu.client.Link.override`` takes for a fault of the link. InputError for a wrong key."""
+    said = dict(told)
+    match kind:
+        case "blackout":
+            found: dict[str, Any] = {"rate": 0}
+        case "blackhole":
+            found = {"erasure": 1.0}
+        case "loss":
+            found = {_of(said): _pick(said, 1.0)}
+        case "rate":
+            found = {"cap": _must(kind, said, "rate")}
+        case "delay":
+            found = {"delay": said.pop("delay")} if "delay" in said else {}
+            found |= {"added_delay": _must(kind, said, "added")} if not found else {}
+        case "reorder":
+            found = {"reorder": _pick(said, None), "late": _must(kind, said, "late")}
+        case "duplicate" | "corrupt":
+            found = {kind: _pick(said, None)}
+        case _:
+            raise InputError(f"fault {kind!r}", f"unknown, expected one of {', '.join((*LINK, *DOORS))}")
+    found |= {key: said.pop(key) for key in ("direction", "duration", "seed") if key in said}
+    if said:
+        raise InputError(f"fault {kind!r}", f"unknown key {sorted(said)[0]!r}")
+    return found
+
+
+def _of(said: dict[str, Any]) -> str:
+    of = said.pop("of", "slots")
+    if of not in ("slots", "datagrams"):
+        raise InputError("fault 'loss'", f"of={of!r} is not one of slots, datagrams")
+    return "erasure" if of == "slots" else "erase_datagrams"
+
+
+def _pick(said: dict[str, Any], otherwise: float | None) -> float | Every:
+    if "every" in said:
+        return Every(int(said.pop("every")))
+    share = said.pop("share", otherwise)
+    if not isinstance(share, float | int):
+        raise InputError("fault", "expected every= or share=")
+    return float(share)
+
+
+def _must(kind: str, said: dict[str, Any], key: str) -> Any:
+    if key not in said:
+        raise InputError(f"fault {kind!r}", f"expected {key}=")
+    return said.pop(key)

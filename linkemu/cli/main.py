@@ -19,8 +19,10 @@ from linkemu.cli.doctor import doctor
 from linkemu.cli.door import Door
 from linkemu.cli.exec import exec
 from linkemu.cli.fault import fault
+from linkemu.cli.export import export
 from linkemu.cli.forecast import forecast
 from linkemu.cli.get import get
+from linkemu.cli.import_ import import_
 from linkemu.cli.ls import ls
 from linkemu.cli.passes import passes
 from linkemu.cli.plot import plot
@@ -45,8 +47,9 @@ FILES = (put, get, ls, status, fault)  # of a running session
 CLIENTS = (proxy, exec, doctor)  # any other program
 TRIALS = (campaign,)
 PAST = (replay, diff)  # recorded runs
-for command in (*SKY, *FILES, *CLIENTS, *TRIALS, *PAST):
-    app.command()(command)
+FOREIGN = (export, import_)  # formats of others
+for command in (*SKY, *FILES, *CLIENTS, *TRIALS, *PAST, *FOREIGN):
+    app.command(command.__name__.strip("_"))(command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -116,6 +116,10 @@ def rate(text: str) -> float:
     return value
 
 
+def rounds(text: str) -> int:
+    return _whole("--loop", text, 1, 1_000_000, "a number of rounds")
+
+
 def priority(text: str) -> int:
     return _whole("--priority", text, 0, 255, "a whole number, 0 first")
 
@@ -140,18 +144,18 @@ def queue(text: str) -> int:
     return value
 
 
-def instant(text: str) -> datetime:
+def instant(text: str, option: str = "--start") -> datetime:
     """An aware UTC datetime from ISO 8601; a time without zone is UTC, another zone is an error."""
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise InputError(
-            "--start", f"{text!r} is not a time, expected UTC such as 2024-05-10T18:50:00Z"
+            option, f"{text!r} is not a time, expected UTC such as 2024-05-10T18:50:00Z"
         ) from None
     if moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
     if moment.utcoffset():
-        raise InputError("--start", f"{text!r} is not UTC, write it with Z")
+        raise InputError(option, f"{text!r} is not UTC, write it with Z")
     return moment.astimezone(UTC)
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 from linkemu.exchange import contactplan
 from linkemu.exchange.blame import LARGEST_BPS, LATEST_S, Kind, Note, Place
 from linkemu.exchange.contactplan import Contact, ContactPlan, Range, S
-from linkemu.exchange.planned import Grain
+from linkemu.exchange.extract import Grain
 
 GRAIN = Grain(time_ns=S, rate_bps=1, delay_ns=1000)
 _FARTHEST_US = 10**12

@@ -107,9 +107,8 @@ class Preamble:
 def preamble(plan: ContactPlan) -> list[str]:
     """Comment lines, without the mark of a comment."""
     numbers = plan.numbered()
-    lines = [
-        f"linkemu node {number} {quote(name)}" for name, number in numbers.items() if str(number) != name
-    ]
+    named = sorted(numbers.items(), key=lambda item: item[1])
+    lines = [f"linkemu node {number} {quote(name)}" for name, number in named if str(number) != name]
     lines += [f"linkemu link {numbers[ground]} {numbers[orbit]}" for ground, orbit in plan.links]
     if plan.end_ns is not None:
         lines.append(f"linkemu end {plan.end_ns} ns")

@@ -14,7 +14,7 @@ from typing import Any
 from linkemu.exchange import contactplan
 from linkemu.exchange.blame import LARGEST_BPS, LATEST_S, Kind, Note, Place
 from linkemu.exchange.contactplan import Contact, ContactPlan, Preamble, Range, S
-from linkemu.exchange.planned import Grain
+from linkemu.exchange.extract import Grain
 
 GRAIN = Grain(time_ns=S, rate_bps=1, delay_ns=S)
 _UNIX_S = LATEST_S  # 2001-09-09 as a Unix time: what starts later counts from 1970

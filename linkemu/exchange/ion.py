@@ -17,7 +17,7 @@ from linkemu.errors import InputError
 from linkemu.exchange import contactplan
 from linkemu.exchange.blame import LARGEST_BPS, LATEST_S, Kind, Note, Place
 from linkemu.exchange.contactplan import Contact, ContactPlan, Preamble, Range, S
-from linkemu.exchange.planned import Grain
+from linkemu.exchange.extract import Grain
 
 GRAIN = Grain(time_ns=S, rate_bps=8, delay_ns=S)
 _ABSOLUTE = re.compile(r"(\d{4})/(\d\d)/(\d\d)-(\d\d):(\d\d):(\d\d)", re.ASCII)

@@ -1,22 +1,20 @@
-"""Between contact plans and skies: contacts become segments of rate, ranges become delay, and back.
+"""Skies of contact plans: contacts become segments of rate, ranges become delay; and plans for our nodes.
 
-``sky_of`` is canonical: the same contacts give the same sky, however they were cut or ordered. ``plan_of``
-gives what a grid of whole ``grain`` can say of any sky, and notes what it can't: edges move inwards, so that
-a plan never promises what the link doesn't hold. A sky that came from a plan goes back without a note.
+Canonical: the same contacts give the same sky, however they were cut or ordered. The way back: extract.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from linkemu.errors import InputError
 from linkemu.exchange.blame import Kind, Note
 from linkemu.exchange.contactplan import Contact, ContactPlan, Range, S, tally
+from linkemu.exchange.extract import Grain, merged
 from linkemu.link.outages import delay_s
 from linkemu.link.timeline import Cause, LinkTimeline, Sky, check, no_samples
 from linkemu.machine import Direction
@@ -78,7 +76,7 @@ def _pieces(contacts: list[Contact], ranges: list[Range], end_ns: int, notes: li
     edges |= {each.start_ns for each in ranges}
     ordered = sorted(edge for edge in edges if 0 <= edge < end_ns)
     ranges = sorted(ranges, key=lambda each: (each.start_ns, each.end_ns))
-    for start_ns, stop_ns in zip(ordered, [*ordered[1:], end_ns], strict=True):
+    for start_ns, stop_ns in pairwise([*ordered, end_ns]):
         lit = [each for each in contacts if each.start_ns <= start_ns < each.end_ns]
         if not lit:
             continue
@@ -135,154 +133,6 @@ def _extend(edges: list[int], rates: list[int], until_ns: int, rate_bps: int) ->
         rates.append(rate_bps)
 
 
-@dataclass(frozen=True, slots=True)
-class Grain:
-    """What a format can say: whole multiples of these; rates are rounded down, delays to the nearest."""
-
-    time_ns: int
-    rate_bps: int
-    delay_ns: int
-
-
-def plan_of(sky: Sky, grain: Grain, *, planned: bool = False) -> ContactPlan:
-    """The contacts of a sky; ``planned``: as if nothing had come that no plan foresees (clouds, fades)."""
-    notes: list[Note] = []
-    contacts: list[Contact] = []
-    ranges: list[Range] = []
-    for timeline in sky.timelines.values():
-        ends = (timeline.station, timeline.satellite)
-        source, dest = ends if timeline.direction is Direction.UP else ends[::-1]
-        if planned:
-            notes.append(Note(Kind.LOST, "what no plan foresees (--planned): clouds, fades, acquisition"))
-            timeline = _as_planned(timeline)
-        else:
-            _note_erasure(timeline, source, dest, notes)
-        for start_ns, end_ns, rate_bps in _lit(timeline, grain, f"{source} to {dest}", notes):
-            contacts.append(Contact(source, dest, start_ns, end_ns, rate_bps))
-            ranges += _ranges(timeline, contacts[-1], grain, notes)
-    return ContactPlan(
-        tuple(sorted(contacts, key=lambda each: (each.start_ns, each.source, each.dest))),
-        tuple(sorted(ranges, key=lambda each: (each.start_ns, each.source, each.dest))),
-        tuple((link.station, link.satellite) for link in sky.links),
-        _numbers(sky),
-        max(each.end_ns for each in sky.timelines.values()) if sky.timelines else None,
-        _epoch(sky),
-        tally(notes),
-    )
-
-
-def _numbers(sky: Sky) -> tuple[tuple[str, int], ...]:
-    told = sky.header.get("numbers")
-    if not isinstance(told, Mapping):
-        return ()
-    return tuple((str(name), number) for name, number in told.items() if isinstance(number, int))
-
-
-def _epoch(sky: Sky) -> datetime | None:
-    told = sky.header.get("epoch")
-    try:
-        found = datetime.fromisoformat(told) if isinstance(told, str) else None
-    except ValueError:
-        return None
-    return found if found is not None and found.utcoffset() is not None else None
-
-
-def _as_planned(timeline: LinkTimeline) -> LinkTimeline:
-    """Rates as planned: darkness that isn't known in advance has the rate beside it, within its window."""
-    rates = timeline.rate_bps.tolist()
-    known = timeline.known.tolist()
-    for order in (range(len(rates)), range(len(rates) - 1, -1, -1)):
-        last = 0
-        for i in order:
-            if rates[i] == 0 and not known[i]:
-                rates[i] = last
-            last = rates[i]
-    lit = np.array(rates, dtype=np.int64)
-    return LinkTimeline(
-        **{
-            name: getattr(timeline, name)
-            for name in LinkTimeline.__dataclass_fields__
-            if name not in ("rate_bps", "cause")
-        },
-        rate_bps=lit,
-        cause=np.where(lit > 0, Cause.NONE, timeline.cause).astype(np.uint8),
-    )
-
-
-def _note_erasure(timeline: LinkTimeline, source: str, dest: str, notes: list[Note]) -> None:
-    if len(timeline.erased_count):
-        total_s = int(timeline.erased_count.sum()) * timeline.slot_ns / 1e9
-        text = f"fades and clouds that erase frames {source} to {dest}: {total_s:.3f} s in all"
-        notes.append(Note(Kind.LOST, text, len(timeline.erased_count)))
-
-
-def _lit(timeline: LinkTimeline, grain: Grain, way: str, notes: list[Note]) -> Iterator[tuple[int, int, int]]:
-    """(start, end, rate) on the grid, neighbours of equal rate as one."""
-    rows = _merged(timeline, grain)
-    for start_ns, end_ns, exact_bps in rows:
-        first_ns = -(-start_ns // grain.time_ns) * grain.time_ns
-        last_ns = end_ns // grain.time_ns * grain.time_ns
-        rate_bps = exact_bps // grain.rate_bps * grain.rate_bps
-        if rate_bps == 0 or last_ns <= first_ns:
-            why = f"contact of {(end_ns - start_ns) / 1e9:.3f} s at {exact_bps} bit/s"
-            notes.append(Note(Kind.LOST, f"{why} {way}, too short or too slow to be said"))
-            continue
-        if (first_ns, last_ns) != (start_ns, end_ns):
-            notes.append(
-                Note(Kind.ROUNDED, f"edges of contacts {way}, inwards to whole {grain.time_ns / 1e9:g} s")
-            )
-        if rate_bps != exact_bps:
-            notes.append(
-                Note(Kind.ROUNDED, f"rate {exact_bps} bit/s {way} is {rate_bps} (steps of {grain.rate_bps})")
-            )
-        yield first_ns, last_ns, rate_bps
-
-
-def _merged(timeline: LinkTimeline, grain: Grain) -> list[tuple[int, int, int]]:
-    """Lit segments; those that differ by less than a step of the rate aren't kept apart."""
-    rows: list[tuple[int, int, int]] = []
-    edges, rates = timeline.edge_ns.tolist(), timeline.rate_bps.tolist()
-    for start_ns, end_ns, rate in zip(edges, edges[1:], rates, strict=False):
-        if rate == 0:
-            continue
-        last = rows[-1] if rows else None
-        if last and last[1] == start_ns and last[2] // grain.rate_bps == rate // grain.rate_bps:
-            rows[-1] = (last[0], end_ns, min(last[2], rate))
-        else:
-            rows.append((start_ns, end_ns, rate))
-    return rows
-
-
-def _ranges(timeline: LinkTimeline, contact: Contact, grain: Grain, notes: list[Note]) -> Iterator[Range]:
-    """The light time within a contact as steps on the grid."""
-    way = f"{contact.source} to {contact.dest}"
-    times = _moments(timeline, contact, grain)
-    exact_ns = np.rint(np.nan_to_num(delay_s(timeline, times)) * 1e9).astype(np.int64)
-    steps = (exact_ns + grain.delay_ns // 2) // grain.delay_ns * grain.delay_ns
-    error_ns = int(np.abs(steps - exact_ns).max())
-    if error_ns:
-        notes.append(
-            Note(
-                Kind.ROUNDED,
-                f"light time {way} ({exact_ns.min() / 1e6:.6f} to {exact_ns.max() / 1e6:.6f} ms) "
-                f"is whole {grain.delay_ns / 1e9:g} s, off by up to {error_ns / 1e6:.6f} ms",
-            )
-        )
-    starts = [0, *(np.flatnonzero(np.diff(steps)) + 1).tolist()]
-    ends = [*(int(times[i]) for i in starts[1:]), contact.end_ns]
-    for i, end_ns in zip(starts, ends, strict=True):
-        yield Range(contact.source, contact.dest, int(times[i]), end_ns, int(steps[i]))
-
-
-def _moments(timeline: LinkTimeline, contact: Contact, grain: Grain) -> NDArray[np.int64]:
-    """When to ask for the light time: where it steps, or at each grain if it moves."""
-    if timeline.delay_s[:, 1:].any():
-        return np.arange(contact.start_ns, contact.end_ns, grain.time_ns, dtype=np.int64)
-    steps = -(-timeline.delay_start_ns // grain.time_ns) * grain.time_ns
-    inside = steps[(steps > contact.start_ns) & (steps < contact.end_ns)]
-    return np.unique(np.append(inside, contact.start_ns))
-
-
 def plans_of(sky: Sky) -> dict[str, Plan]:
     """What each node may know of a sky in advance: its lit stretches, as if they stood in a plan."""
     windows: dict[str, list[Window]] = {
@@ -300,7 +150,7 @@ def plans_of(sky: Sky) -> dict[str, Plan]:
 
 def _contiguous(timeline: LinkTimeline) -> Iterable[list[tuple[int, int, int]]]:
     groups: list[list[tuple[int, int, int]]] = []
-    for row in _merged(timeline, Grain(1, 1, 1)):
+    for row in merged(timeline, Grain(1, 1, 1)):
         if groups and groups[-1][-1][1] == row[0]:
             groups[-1].append(row)
         else:

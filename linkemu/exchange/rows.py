@@ -77,7 +77,7 @@ def _of_timeline(t: LinkTimeline, step_ns: int, notes: list[Note]) -> Iterator[R
             int(t.rate_bps[at]),
             Cause(int(t.cause[at])),
             bool(t.known[at]),
-            None if math.isnan(light[i]) else float(light[i]),
+            None if math.isnan(light[i]) or time_ns == t.end_ns else float(light[i]),
             Cause(int(erased[i])),
             figures.get(time_ns, (None,) * len(FIGURES)),
         )
@@ -168,8 +168,11 @@ def _delays(rows: list[Row], notes: list[Note]) -> dict[str, Any]:
     lit = next((row.time_ns for row in rows if row.rate_bps), None)
     if lit is not None and (not starts or starts[0] > lit):
         notes.append(Note(Kind.ASSUMED, "no delay_s where a link has light: no delay"))
-        starts.insert(0, lit)
-        values.insert(0, 0.0)
+        if values[:1] == [0.0]:
+            starts[0] = lit
+        else:
+            starts.insert(0, lit)
+            values.insert(0, 0.0)
     coefficients = np.zeros((len(values), 8))
     coefficients[:, 0] = values
     return {"delay_start_ns": np.array(starts, dtype=np.int64), "delay_s": coefficients}

@@ -143,11 +143,12 @@ def write(sky: Sky, step_ns: int, epoch: datetime | None = None) -> tuple[str, l
     for row in rows.of_sky(sky, step_ns, notes):
         cells = cells_of(row)
         writer.writerow(["" if cells[name] is None else _shown(cells[name]) for name in COLUMNS])
-    _note_slots(sky, notes)
+    note_slots(sky, notes)
     return out.getvalue(), notes
 
 
-def _note_slots(sky: Sky, notes: list[Note]) -> None:
+def note_slots(sky: Sky, notes: list[Note]) -> None:
+    """Say so, if the slots aren't those that a reader takes by itself."""
     slots = {each.slot_ns for each in sky.timelines.values()}
     if slots - {10**6}:
         text = ", ".join(f"{slot_ns / 1e6:g} ms" for slot_ns in sorted(slots))

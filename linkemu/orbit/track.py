@@ -121,10 +121,13 @@ class Track:
         position_m[:, errors != 0] = np.nan
         return np.asarray(position_m.reshape(3, *t.shape))
 
+    def satellite_fixed_m(self, t_s: Floats) -> Floats:
+        """The satellite in axes that turn with the Earth (PEF), shape (3, ...)."""
+        return turn(self.satellite_inertial_m(t_s), sidereal_angle(self.epoch, t_s, self._earth))
+
     def _line_m(self, t: Floats) -> Floats:
         """Earth-fixed vector from the site to the satellite, (3, ...)."""
-        satellite_m = turn(self.satellite_inertial_m(t), sidereal_angle(self.epoch, t, self._earth))
-        return satellite_m - self._site_m.reshape(3, *[1] * t.ndim)
+        return self.satellite_fixed_m(t) - self._site_m.reshape(3, *[1] * t.ndim)
 
     def _range_m(self, t: Floats) -> Floats:
         return np.asarray(np.linalg.norm(self._line_m(t), axis=0))

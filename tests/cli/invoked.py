@@ -29,6 +29,7 @@ COMMANDS = (
     *("proxy", "exec", "doctor"),
     *("campaign",),
     *("replay", "diff"),
+    *("export", "import"),
 )
 LINKEMU = (sys.executable, "-m", "linkemu.cli.main")
 

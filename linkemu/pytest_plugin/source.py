@@ -120,7 +120,7 @@ def _compiled(scenario: scenarios.Scenario, changes: Mapping[str, Any]) -> Playe
 
 def _part(played: Played, name: str, anchor: Anchor, words: Mapping[str, Any]) -> Found:
     """From ``start`` on and no longer than ``length``; times stay those of the whole."""
-    link = choose_link(played.sky, words.get("link"))
+    link = _link(played.sky, words.get("link"))
     line = moments.Line(played.sky, link)
     start_s = line.at(words.get("start", 0.0), 0.0)
     if "length" in words:
@@ -133,7 +133,12 @@ def _again(record: opening.Record, words: Mapping[str, Any]) -> Found:
     """A test's own record, without the faults that it imposed: the test will impose them again."""
     told = record.document("doors") or {}
     played = replace(record.played, faults=())
-    link = choose_link(played.sky, words.get("link"))
+    link = _link(played.sky, words.get("link"))
     return Found(
         played, record.directory.name, link, told.get("start_s", 0.0), told.get("anchor", _ANCHORS[0])
     )
+
+
+def _link(sky: Sky, name: str | None) -> int:
+    """The number of "STATION:SATELLITE", by default of the first link."""
+    return 0 if name is None and sky.links else choose_link(sky, name)

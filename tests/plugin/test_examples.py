@@ -11,7 +11,8 @@ import pytest
 
 pytestmark = pytest.mark.acceptance
 
-SAMPLE = Path(__file__).parents[2] / "examples" / "uploader"
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "examples" / "uploader"
 HARMLESS = {"test_clear_sky", "test_fade_train"}  # the modem deals with it
 
 
@@ -41,3 +42,18 @@ def test_the_naive_uploader_fails_and_the_fixed_one_passes_everything(tmp_path):
     assert {test for test, how in naive.items() if how == "PASSED"} == HARMLESS, run.stdout
     assert set(naive.values()) == {"PASSED", "FAILED"}, run.stdout
     assert len(list((tmp_path / "rooms").iterdir())) == 22
+
+
+def test_the_page_leads_from_nothing_to_a_failing_and_then_a_fixed_client(pytester):
+    page = (ROOT / "docs" / "testing-clients.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    source = "".join(blocks[:2])
+    pytester.makepyfile(test_upload=source)
+    failing = pytester.runpytest_subprocess("-n", "2", timeout=90)
+    failing.assert_outcomes(passed=1, failed=1)
+    failing.stdout.fnmatch_lines(
+        ["*TimeoutError*", "sky: figures, no chance in it, *", "again: pytest 'test_upload.py*"]
+    )
+    assert "timeout=4" in source
+    pytester.makepyfile(test_upload=source.replace("timeout=4", "timeout=60"))
+    pytester.runpytest_subprocess("-k", "cloud", timeout=90).assert_outcomes(passed=1)

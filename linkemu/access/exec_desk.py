@@ -11,12 +11,17 @@ from linkemu.access.line import Document
 from linkemu.access.settings import Door
 from linkemu.access.stage import Notice
 from linkemu.errors import InputError
+from linkemu.link.overlay import Overlay
+from linkemu.link.player import Key
 from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
 
 
 class Links:
-    """``beams`` are those of the link that is played, ``report`` tells what they have done so far."""
+    """``beams`` are those of the link that is played, ``report`` tells what they have done so far.
+
+    ``faults`` are live ones of a recorded run; ``history`` has them too, and all that was changed since.
+    """
 
     def __init__(
         self,
@@ -25,11 +30,15 @@ class Links:
         beams: Mapping[Direction, Beam],
         now_ns: Callable[[], int],
         report: Callable[[], dict[str, Any]],
+        faults: Iterable[tuple[Key, Overlay]] = (),
     ) -> None:
         self.sky = sky
         self.standings = Standings(sky)
+        for key, overlay in faults:
+            if key in sky.timelines:
+                self.standings[key].impose(overlay, 0, 0)
         for direction, beam in beams.items():
-            self.standings[link, direction].join(beam, has_schedule=True)
+            self.standings[link, direction].join(beam)
         self._now_ns = now_ns
         self._report = report
 

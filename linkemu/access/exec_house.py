@@ -26,6 +26,7 @@ from linkemu.errors import LinkemuError, ResourceError
 
 _HARDWARE = bytes.fromhex("0271 6c69 6e6b")  # locally administered; both ends share it, so none need be asked
 _QUEUE_PACKETS = 1000
+_ROWS = 500  # of live faults in one message, which has its limit
 _CLIENT: tuple[Address, ...] = (CLIENT_4, CLIENT_6)
 _GATEWAY: tuple[Address, ...] = (GATEWAY_4, GATEWAY_6)
 
@@ -208,7 +209,9 @@ def _run(order: Order, channel: socket.socket, sky: int, control: socket.socket 
     from linkemu.access.exec_plane import play  # numpy starts threads, and isolate() needs to be alone
 
     init = exec_init.start(order, house.client.network, house.gateway.network)
-    report = play(order, house, sky, init, control)
+    report, faults = play(order, house, sky, init, control)
+    for place in range(0, len(faults), _ROWS):
+        _tell(channel, {"faults": faults[place : place + _ROWS]})
     _tell(channel, {"report": report})
     return init.exit_code()
 

@@ -24,8 +24,8 @@ from linkemu.access.line import Line
 from linkemu.link.fidelity import Histogram
 from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
+from linkemu.record.played import Row
 from linkemu.runtime import past, realtime
-from linkemu.schedule import Schedule
 
 if TYPE_CHECKING:
     from linkemu.access.exec_house import End, House
@@ -98,10 +98,10 @@ class _Way:
 
 def play(
     order: Order, house: House, sky: int, init: Init, control: socket.socket | None = None
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[Row]]:
     """Play the link until the commands have ended, as who holds ``control``'s other end changes it.
 
-    Returns the fidelity report.
+    Returns the fidelity report, and all live faults as they took effect.
 
     Raises:
         TimelineError: the sky can't be read.
@@ -113,9 +113,6 @@ def play(
         )
         for direction in Direction
     }
-    for (number, direction), overlay in (*Schedule.of(compiled).overlays, *past.overlays(order.faults)):
-        if number == order.link:
-            beams[direction].impose(overlay, -1)
     ways = (
         _Way(beams[Direction.UP], house.client, house.gateway),
         _Way(beams[Direction.DOWN], house.gateway, house.client),
@@ -147,11 +144,9 @@ def play(
             "directions": [way.witness.report(pace.now_ns(), way.source.drops(), cause) for way in ways],
         }
 
-    desk = None
-    if control is not None:
-        desk = Desk(Line(control), Links(compiled, order.link, beams, pace.now_ns, report))
-    _loop(ways, pace, rest, init, desk)
-    return report()
+    links = Links(compiled, order.link, beams, pace.now_ns, report, past.overlays(order.faults))
+    _loop(ways, pace, rest, init, None if control is None else Desk(Line(control), links))
+    return report(), past.rows(links.standings.journal())
 
 
 def _loop(ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest, init: Init, desk: Desk | None) -> None:

@@ -23,6 +23,7 @@ from linkemu.errors import ResourceError
 from linkemu.link.channel import DelayCurve, default_queue_bytes
 from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
+from linkemu.record.played import Row
 from linkemu.runtime.leash import leash
 
 _LARGEST = 1 << 18
@@ -38,6 +39,7 @@ class Outcome:
     code: int
     granted: Granted | None
     report: dict[str, Any] | None
+    faults: tuple[Row, ...] = ()  # all live ones, as they took effect
 
 
 def run(order: Order, sky: Sky, control: socket.socket | None = None) -> Outcome:
@@ -90,7 +92,7 @@ async def _run(order: Order, sky: Sky | None, control: socket.socket | None = No
         await answers.close()
     if answers.failed is not None:
         raise ResourceError(*answers.failed)
-    return Outcome(code if code >= 0 else 128 - code, answers.granted, answers.report)
+    return Outcome(code if code >= 0 else 128 - code, answers.granted, answers.report, tuple(answers.faults))
 
 
 def _buffer_bytes(order: Order, sky: Sky) -> int:
@@ -108,6 +110,7 @@ class _Answers:
     def __init__(self, forwards: tuple[Forward, ...]) -> None:
         self.granted: Granted | None = None
         self.report: dict[str, Any] | None = None
+        self.faults: list[Row] = []
         self.failed: tuple[str, str] | None = None
         self._forwards = forwards
         self._servers: list[asyncio.Server] = []
@@ -124,6 +127,7 @@ class _Answers:
             if "granted" in message:
                 self.granted = Granted(**message["granted"])
                 await self._open(descriptors)
+            self.faults += message.get("faults", ())
             self.report = message.get("report", self.report)
             if "failed" in message:
                 resource, problem = message["failed"]

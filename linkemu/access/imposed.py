@@ -59,9 +59,9 @@ class Standing:
         self.overlaid.impose(overlay, 0, 0)
         self._relight(0)
 
-    def join(self, carrier: Carrier, *, is_of_streams: bool = False, has_schedule: bool = False) -> None:
-        """One more carrier, with all that stands; or nothing yet but what is scheduled, which it has."""
-        for each in () if has_schedule else self.overlaid.all:
+    def join(self, carrier: Carrier, *, is_of_streams: bool = False) -> None:
+        """One more carrier, with all that stands."""
+        for each in self.overlaid.all:
             carrier.impose(each, -1)
         self._carriers.append(carrier)
         self.has_streams_only &= is_of_streams
@@ -137,6 +137,14 @@ class Standings(dict[Key, Standing]):
             if where == key:
                 standing.foresee(overlay)
         return standing
+
+    def names(self, now_ns: int) -> set[str]:
+        """Of all that acts now or later, also what was foreseen or comes from a recorded run."""
+        return {each.name for standing in self.values() for each in standing.overlaid.live(now_ns)}
+
+    def journal(self) -> list[tuple[Key, Overlay]]:
+        """All that was imposed or ended live, on each direction in turn, as it took effect."""
+        return [(key, each) for key, standing in self.items() for each in standing.history]
 
 
 @dataclass(frozen=True, slots=True)

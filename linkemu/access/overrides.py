@@ -39,7 +39,7 @@ class Overrides:
         for name in lift:
             if name not in live:
                 raise AbsentError(f"override {name}", "no override of this name stands")
-        named = self._named(rows, set(live) - set(lift))
+        named = self._named(rows, (set(live) | self._stage.standings.names(now_ns)) - set(lift))
         impose: list[tuple[Key, Overlay]] = []
         if named:
             order = read_fault(json.dumps({"faults": named}).encode())
@@ -94,7 +94,7 @@ class Overrides:
         named: list[Document] = []
         for row in rows:
             name = row.get("name")
-            if name is None:
+            while name is None or (row.get("name") is None and name in live):
                 self._count += 1
                 name = f"override-{self._count}"
             if not isinstance(name, str) or not name or name in live:

@@ -26,7 +26,6 @@ from linkemu.errors import InputError
 from linkemu.link.timeline import Sky
 from linkemu.record.played import Row
 from linkemu.runtime import past, realtime
-from linkemu.runtime.records import overlay_row, standing
 from linkemu.runtime.timemap import TimeMap
 from linkemu.schedule import Schedule
 
@@ -172,8 +171,7 @@ class Plane:
 
     def faults(self) -> list[Row]:
         """All live faults as they took effect."""
-        journal = [(key, each) for key, of in self.standings.items() for each in of.history]
-        return [overlay_row(*each) for each in standing(journal)]
+        return past.rows(self.standings.journal())
 
     def _write_down(self, witness: Witness, now_ns: int) -> None:
         """What the sky has done so far, of the links that have doors when time begins."""

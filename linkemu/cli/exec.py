@@ -17,7 +17,7 @@ from linkemu.errors import InputError, ResourceError
 if TYPE_CHECKING:
     from linkemu.access.exec_order import Forward, Order
     from linkemu.link.timeline import Sky
-    from linkemu.record.played import Played
+    from linkemu.record.played import Played, Row
     from linkemu.record.recording import Recording
 
 LIGHT = "light"
@@ -119,7 +119,7 @@ def exec(
     with controls.bound(control, control_file, None) or nullcontext() as served:
         outcome = exec_run.run(order, played, None if served is None else served.start_apart(played))
     if kept is not None and outcome.report is not None:
-        _finish(kept, order, source.played, outcome.report)
+        _finish(kept, order, source.played, outcome.report, outcome.faults)
     _tell(outcome.report, json)
     raise typer.Exit(outcome.code)
 
@@ -133,7 +133,9 @@ def _begin(directory: Path, order: Order, played: Played) -> Recording:
     return Recording.begin(directory, "exec", played, Pace(), order=asdict(order))
 
 
-def _finish(kept: Recording, order: Order, played: Played, report: dict[str, Any]) -> None:
+def _finish(
+    kept: Recording, order: Order, played: Played, report: dict[str, Any], faults: tuple[Row, ...]
+) -> None:
     """What the link did from the command's start to its end, and what came of it."""
     from linkemu.access.witness import Witness
 
@@ -141,7 +143,7 @@ def _finish(kept: Recording, order: Order, played: Played, report: dict[str, Any
     witness.begin(played.sky, {order.link}, order.start_ns)
     witness.step(round(report["end_s"] * 1e9))
     witness.close()
-    kept.finish(reports=[{**report, "name": "exec", "ways": report["directions"]}])
+    kept.finish(faults=faults, reports=[{**report, "name": "exec", "ways": report["directions"]}])
 
 
 def _start_ns(sky: Sky, link: int, text: str) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from linkemu.link.overlay import Overlay
 from linkemu.link.player import Key
 from linkemu.record.played import Row
-from linkemu.runtime.records import Records, overlay_row, read_overlay_row
+from linkemu.runtime.records import Records, overlay_row, read_overlay_row, standing
 from linkemu.schedule import NodeFault, Schedule
 
 _LATE_NS = 2_000_000_000
@@ -21,6 +21,11 @@ _LATE_NS = 2_000_000_000
 def overlays(rows: Iterable[Row]) -> list[tuple[Key, Overlay]]:
     """For a Player that is imposed upon before it plays."""
     return [read_overlay_row(row) for row in rows]
+
+
+def rows(journal: Iterable[tuple[Key, Overlay]]) -> list[Row]:
+    """For the record: the last word on each fault of a journal."""
+    return [overlay_row(*each) for each in standing(journal)]
 
 
 def write_journal(state: Path, rows: Iterable[Row]) -> None:

@@ -175,6 +175,8 @@ def _read(end: socket.socket, zero_ns: int, until_ns: int) -> list[tuple[int, in
             size = end.recv_into(room, len(room), socket.MSG_TRUNC)
         except TimeoutError:
             continue
+        except ConnectionResetError:  # the scenario has ended
+            break
         if not size:
             break
         now_ns = time.monotonic_ns()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from linkemu.machine import Direction
     from linkemu.record.played import Played
 
-FORMATS = "ion, hdtn, ccm, mahimahi, csv, parquet or czml"
+FORMATS = "ion, hdtn, ccm, mahimahi, csv, parquet, czml or pcapng"
 
 
 def export(
@@ -47,6 +47,7 @@ def export(
     step: Annotated[
         str, typer.Option(metavar="DURATION", help="csv, parquet: a row so often while light time moves.")
     ] = "1 s",
+    snap: Annotated[str, typer.Option(metavar="SIZE", help="pcapng: so much of each frame.")] = "256 B",
     epoch: Annotated[
         str | None, typer.Option(metavar="TIME", help="UTC of scenario time 0, if the sky doesn't tell.")
     ] = None,
@@ -64,6 +65,7 @@ def export(
       linkemu export --sky demo.sky --out demo.czml
       linkemu export --sky demo.sky --out demo.up --link koganei,iss --scale 0.1
       linkemu export configs/demo.toml --out demo.csv --step "100 ms" --json
+      linkemu export recorded/demo --out demo.pcapng
     """
     from linkemu.cli import sources
     from linkemu.exchange import forms
@@ -73,6 +75,11 @@ def export(
     chosen = _form(form, out)
     played = sources.find(source, sky, excerpts.Given(start, length)).played
     moment = played.epoch if epoch is None else readers.instant(epoch, "--epoch")
+    if chosen is forms.Form.PCAPNG:
+        from linkemu.cli.capturing import captured
+
+        _finish(*captured(played, _snap_bytes(snap)), chosen, out, json)
+        return
     writing = forms.Writing(
         moment,
         planned,
@@ -83,7 +90,11 @@ def export(
         _places(played, moment) if chosen is forms.Form.CZML else None,
         str(played.sky.header.get("name", "linkemu")),
     )
-    data, notes = forms.dump(played.sky, chosen, writing)
+    _finish(*forms.dump(played.sky, chosen, writing), chosen, out, json)
+
+
+def _finish(data: bytes, notes: tuple[Note, ...], chosen: Form, out: Path | None, json: bool) -> None:
+    """Write the result, and say what it couldn't say."""
     if out is None:
         typer.echo(data, nl=False)
     else:
@@ -136,6 +147,15 @@ def _step_ns(text: str) -> int:
     if step_ns < 10**6:
         raise InputError("--step", f"{text!r} is below 1 ms")
     return step_ns
+
+
+def _snap_bytes(text: str) -> int:
+    from linkemu import units
+
+    value = units.size_bytes(text, "--snap")
+    if not 0 <= value <= 65535:
+        raise InputError("--snap", f"{text!r} is out of range, expected 0 B to 65535 B")
+    return value
 
 
 def _way(sky: Sky, text: str, direction: str) -> tuple[int, Direction]:

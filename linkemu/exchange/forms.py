@@ -33,6 +33,7 @@ class Form(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     CZML = "czml"
+    PCAPNG = "pcapng"
 
 
 _SUFFIXES = {
@@ -43,6 +44,7 @@ _SUFFIXES = {
     ".csv": Form.CSV,
     ".parquet": Form.PARQUET,
     ".czml": Form.CZML,
+    ".pcapng": Form.PCAPNG,
 }
 
 
@@ -68,6 +70,8 @@ class Reading:
 
 def load(data: bytes, file: str, form: Form, reading: Reading) -> tuple[Sky, Notes]:
     """The sky of a file."""
+    if form is Form.PCAPNG:
+        raise InputError(file, "is a capture: it says what was sent, not what the sky was")
     try:
         if form is Form.PARQUET:
             sky, notes = parquet.read(data, file, reading.link, reading.slot_ns, reading.epoch)
@@ -131,7 +135,7 @@ class Writing:
 
 
 def dump(sky: Sky, form: Form, writing: Writing) -> tuple[bytes, Notes]:
-    """The file of a sky."""
+    """The file of a sky; captures aren't of a sky alone (capture.py)."""
     if form is Form.PARQUET:
         data, said = parquet.write(sky, writing.step_ns, writing.epoch)
         return data, tally(said)

@@ -39,6 +39,7 @@ class Packet:
     time_ns: int
     data: bytes
     comment: str = ""
+    length: int | None = None  # as it was, where ``data`` is only its beginning
 
 
 def pack(interfaces: Iterable[Interface], packets: Iterable[Packet]) -> Iterator[bytes]:
@@ -66,7 +67,7 @@ def captured(packet: Packet) -> bytes:
     """The block of a packet."""
     high, low = packet.time_ns >> 32, packet.time_ns & 0xFFFFFFFF
     size = len(packet.data)
-    head = struct.pack("<IIIII", packet.interface, high, low, size, size)
+    head = struct.pack("<IIIII", packet.interface, high, low, size, packet.length or size)
     options = [(_COMMENT, packet.comment.encode())] if packet.comment else []
     return _block(_PACKET, head + _padded(packet.data) + _options(options))
 
@@ -139,12 +140,13 @@ def _interface(order: str, body: bytes, where: str) -> tuple[Interface, int]:
 
 
 def _packet(order: str, body: bytes, interfaces: list[tuple[Interface, int]], where: str) -> Packet:
-    number, high, low, size, _ = struct.unpack_from(order + "IIIII", body)
+    number, high, low, size, length = struct.unpack_from(order + "IIIII", body)
     if number >= len(interfaces) or size > len(body) - 20:
         raise InputError(where, "a packet of no interface, or cut short")
     options = dict(_read_options(order, body[20 + size + -size % 4 :]))
     time_ns = (high << 32 | low) * interfaces[number][1]
-    return Packet(number, time_ns, body[20 : 20 + size], options.get(_COMMENT, b"").decode())
+    comment = options.get(_COMMENT, b"").decode()
+    return Packet(number, time_ns, body[20 : 20 + size], comment, length if length > size else None)
 
 
 def _read_options(order: str, data: bytes) -> Iterator[tuple[int, bytes]]:

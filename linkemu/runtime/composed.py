@@ -67,6 +67,7 @@ def run_virtual(
     trace_sink: Callable[[str], None] | None = None,
     observe: Callable[[Message], None] | None = None,
     faults: Sequence[tuple[Key, Overlay]] = (),
+    player: Callable[..., Player] = Player,
 ) -> Result:
     """Run ``scenario`` from 0 to its end.
 
@@ -78,6 +79,7 @@ def run_virtual(
         trace_sink: gets every line of the trace as it is recorded.
         observe: hears what the nodes announce.
         faults: laid over the sky as they once took effect, of a recorded run.
+        player: what makes the Player, such as one that remembers what was sent through it.
     """
     compiled = compiled or forecast(scenario)
     trace = Trace(trace_sink)
@@ -87,7 +89,7 @@ def run_virtual(
         if root is None:
             root = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="linkemu-")))
         composition = _Composition(
-            scenario, compiled, root, disk or InlineDisk(), memory, trace, observe, faults
+            scenario, compiled, root, disk or InlineDisk(), memory, trace, observe, faults, player
         )
         try:
             with asyncio.Runner(loop_factory=VirtualLoop) as runner:
@@ -123,6 +125,7 @@ class _Composition:
         trace: Trace,
         observe: Callable[[Message], None] | None,
         faults: Sequence[tuple[Key, Overlay]],
+        player: Callable[..., Player],
     ) -> None:
         self.ledger = Ledger()
         self.fidelity: Fidelity | None = None
@@ -134,6 +137,7 @@ class _Composition:
         self._trace = trace
         self._observer = observe
         self._faults = faults
+        self._player = player
 
     async def play(self) -> None:
         """Run all nodes until the scenario's end."""
@@ -141,7 +145,7 @@ class _Composition:
         assert isinstance(loop, VirtualLoop)
         clock = VirtualClock(loop)
         scenario = self._scenario
-        player = Player(
+        player = self._player(
             self._compiled.sky, queue_bytes=scenario.queue.size_bytes, hold_s=scenario.queue.hold_s
         )
         for key, overlay in (*self._compiled.schedule.overlays, *self._faults):

@@ -18,8 +18,8 @@ from linkemu.cli.diff import diff
 from linkemu.cli.doctor import doctor
 from linkemu.cli.door import Door
 from linkemu.cli.exec import exec
-from linkemu.cli.fault import fault
 from linkemu.cli.export import export
+from linkemu.cli.fault import fault
 from linkemu.cli.forecast import forecast
 from linkemu.cli.get import get
 from linkemu.cli.import_ import import_

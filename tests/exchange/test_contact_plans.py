@@ -373,3 +373,18 @@ def test_czml_there_and_back(text, epoch):
     assert not notes
     assert load(picture, Form.CZML)[0].digest() == first.digest()
     assert_identity(picture, Form.CZML, name="given")
+
+
+# Played
+
+
+def test_an_imported_plan_plays_to_the_nanosecond():
+    text = "a contact +0 +3 1 2 1000\na contact +5 +9 1 2 2000\na range +0 +4 1 2 1\na range +4 +9 1 2 2\n"
+    player = Player(load(text, Form.ION)[0], queue_bytes=10_000, hold_s=60.0)
+    for at_ns in (0, S, 3 * S + S // 2):  # the last one waits for the second contact
+        assert player.offer(0, UP, bytes(500), at_ns)
+    times = []
+    while (next_ns := player.next_ns()) is not None and next_ns < 9 * S:
+        times += [arrival.delivery.due_ns for arrival in player.due(next_ns)]
+        player.sensors(next_ns)
+    assert times == [S // 2 + S, S + S // 2 + S, 5 * S + S // 4 + 2 * S]

@@ -8,11 +8,13 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linkemu.errors import InputError
 from linkemu.exchange.pcapng import RAW, USER0, Interface, Packet, pack, unpack
+
+PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # on a busy machine
 
 UP = Interface("koganei - iss up")
 PING = bytes.fromhex("4500001c00010000400166dd0a0000010a0000020800f7fd00010001")  # IPv4, an echo request
@@ -48,7 +50,7 @@ packets = st.one_of(
 
 
 @given(st.lists(packets, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, **PATIENT)
 def test_there_and_back(some):
     data = capture(*some)
     interfaces, found = unpack(data, "x")
@@ -69,7 +71,7 @@ def test_captures_of_others_are_read():
 
 
 @given(st.integers(0, 200), st.integers(0, 8), st.one_of(st.binary(max_size=8), st.just(b"\xff\xff\xff\xff")))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, **PATIENT)
 def test_mutilated_captures_are_read_or_refused_in_one_line(at, cut, put):
     data = capture(Packet(0, 5, b"abc", "x"), Packet(1, 9, b""))
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linkemu.errors import InputError
@@ -19,6 +19,8 @@ from linkemu.link.capacity import BYTE, Capacity
 from linkemu.link.outages import delay_s
 from linkemu.link.timeline import Cause, Sky
 from linkemu.machine import Direction
+
+PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # on a busy machine
 
 UP, DOWN = Direction.UP, Direction.DOWN
 DEMO = Path(__file__).parents[1] / "reference" / "demo.sky"
@@ -161,7 +163,7 @@ def tables(draw):
 
 
 @given(tables(), st.sampled_from([Form.CSV, Form.PARQUET]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, **PATIENT)
 def test_tables_there_and_back(text, form):
     first, _ = load(text)
     data, notes = forms.dump(first, form, Writing())
@@ -219,7 +221,7 @@ traces = st.lists(st.one_of(st.integers(1, 60), st.integers(1, 3000)), min_size=
 
 
 @given(traces)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, **PATIENT)
 def test_traces_there_and_back(times):
     text = "".join(f"{time}\n" for time in times)
     sky, notes = load(text, Form.MAHIMAHI, delay_ns=5_000_000)
@@ -295,7 +297,7 @@ def test_mutilated_files_are_read_or_refused_in_one_line(form, seed):
             ),
         ),
     )
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150, **PATIENT)
     def mutilate(at, cut, put):
         read_or_refuse(seed[:at] + put + seed[at + cut :], form)
 
@@ -303,6 +305,6 @@ def test_mutilated_files_are_read_or_refused_in_one_line(form, seed):
 
 
 @given(st.binary(max_size=300), st.sampled_from(Form))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, **PATIENT)
 def test_any_bytes_are_read_or_refused_in_one_line(data, form):
     read_or_refuse(data, form)

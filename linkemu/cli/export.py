@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from linkemu.machine import Direction
     from linkemu.record.played import Played
 
-FORMATS = "ion, hdtn, ccm, mahimahi, csv, parquet, czml or pcapng"
+SKIES = "ion, hdtn, ccm, mahimahi, csv, parquet, czml"
+FORMATS = f"{SKIES}, pcapng"
 
 
 def export(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linkemu.cli import output, readers
-from linkemu.cli.export import FORMATS, pair_of, save, tell
+from linkemu.cli.export import SKIES, pair_of, save, tell
 from linkemu.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of another program.")],
     out: Annotated[Path, typer.Option(help="Write the sky to this file (docs/timeline-format.md).")],
     form: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help=f"{FORMATS}; else by the file's name.")
+        str | None, typer.Option("--format", metavar="FORMAT", help=f"{SKIES}; else by the file's name.")
     ] = None,
     plans: Annotated[
         Path | None, typer.Option(help="Write what each node may know to NODE.json in this directory.")

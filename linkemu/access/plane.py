@@ -1,7 +1,7 @@
 """All doors of a data plane and the links that they share, under one reactor and one scenario time.
 
 Doors are opened at the start, and later by whoever is at the desk (control). What a door does with its
-clients is its own affair; here each gets its turn, and what becomes due next is found. Reports are made here.
+clients is its own affair (opened); here each gets its turn, and what becomes due next is found.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 import gc
 import select
 import time
-from dataclasses import dataclass
 
+from linkemu.access.account import Account
 from linkemu.access.desk import Desk
-from linkemu.access.gauge import DoorReport, Gauge, WayReport, warnings
+from linkemu.access.gauge import DoorReport
+from linkemu.access.heard import LOOK_EVERY_NS, Heard
 from linkemu.access.imposed import Standings
+from linkemu.access.opened import Opened
 from linkemu.access.pace import Pace
-from linkemu.access.played import Played, both
+from linkemu.access.played import Played
 from linkemu.access.reactor import Reactor
 from linkemu.access.scheduled import Scheduled
-from linkemu.access.settings import Behaviour, Door, Proxy, spoken
+from linkemu.access.settings import Door, Proxy
 from linkemu.access.tcp import TcpDoor
 from linkemu.access.udp import UdpDoor
 from linkemu.access.witness import Witness
@@ -34,23 +36,6 @@ _LOOK_EVERY_NS = 20_000_000
 _SKIP_MARGIN_NS = 5_000_000  # time skips to so long before something happens
 
 
-@dataclass(slots=True)
-class Opened:
-    """A door that is open. ``gauges`` are client to server and back."""
-
-    told: Door
-    played: Played
-    gauges: tuple[Gauge, Gauge]
-    door: TcpDoor | UdpDoor
-
-    def relight(self) -> None:
-        """Take note of light as overlays have made it."""
-        for gauge, direction in zip(self.gauges, both(self.told), strict=True):
-            gauge.relight(self.played.sides[direction].standing.lights)
-        if isinstance(self.door, TcpDoor):
-            self.door.relight(self.played.lights())
-
-
 class Plane:
     """Order of calls: construct (all addresses are bound), ``run``, ``reports``."""
 
@@ -61,6 +46,10 @@ class Plane:
         self.standings = Standings(self.sky)
         for key, overlay in past.overlays(proxy.faults):
             self.standings[key].impose(overlay, 0, 0)
+        self._heard = None if proxy.journal is None else Heard(proxy.journal, Schedule.of(self.sky))
+        if self._heard is not None:
+            self._heard.catch_up(self.standings)
+        self._heard_ns = 0
         self._end_ns = max((each.end_ns for each in self.sky.timelines.values()), default=0)
         self._reactor = Reactor()
         self._reactor.stop_at_signals()
@@ -71,11 +60,10 @@ class Plane:
         self._closed: list[DoorReport] = []
         self._desk: Desk | None = None
         self._witness = None if proxy.record is None else Witness(proxy.record)
-        self._began_s, self._cpu_s = time.monotonic(), time.process_time()
-        self._stolen_s = realtime.stolen_s()
+        self._account = Account()
         for door in proxy.doors:
             self.open(door)
-        self._scheduling = realtime.tune(precedence=False)
+        self._account.scheduling = realtime.tune(precedence=False)
         self._collected_ns = 0
         if proxy.anchor == "listen" and proxy.time_map is None:
             self._pace.begin()
@@ -134,21 +122,17 @@ class Plane:
         if told.name in self.doors:
             raise InputError(told.name, "there is a door of this name")
         played = self._link(told.link)
-        there, back = (
-            Gauge(each.value, played.sides[each].standing.lights, played.sides[each].beats[told.protocol])
-            for each in both(told)
-        )
-        gauges = there, back
-        door = self._tcp(told, played, gauges) if told.protocol == "tcp" else self._udp(told, played, gauges)
-        opened = self.doors[told.name] = Opened(told, played, gauges, door)
-        if self._witness is not None and isinstance(door, TcpDoor):
-            door.witness = self._witness.of_door(told.name, self.now_ns)
+        at_first_byte = self._proxy.anchor == "first-byte"
+        opened = Opened.over(played, told, self._reactor, self._pace, at_first_byte=at_first_byte)
+        self.doors[told.name] = opened
+        if self._witness is not None and isinstance(opened.door, TcpDoor):
+            opened.door.witness = self._witness.of_door(told.name, self.now_ns)
         return opened
 
     def close(self, name: str) -> DoorReport:
         """Close a door; its connections are reset. KeyError if there is none of this name."""
         opened = self.doors.pop(name)
-        report = self._report(opened)
+        report = self._account.of(opened, self.now_ns())
         self._closed.append(report)
         opened.door.close()
         return report
@@ -167,7 +151,8 @@ class Plane:
 
     def reports(self) -> list[DoorReport]:
         """Of each door so far, those that were closed at the end."""
-        return [*map(self._report, self.doors.values()), *self._closed]
+        now_ns = self.now_ns()
+        return [*(self._account.of(each, now_ns) for each in self.doors.values()), *self._closed]
 
     def faults(self) -> list[Row]:
         """All live faults as they took effect."""
@@ -203,7 +188,7 @@ class Plane:
 
     def _step(self) -> int | None:
         now_ns = self._pace.now_ns()
-        times: list[int | None] = [self._scheduled.act(now_ns, self._door)]
+        times: list[int | None] = [self._scheduled.act(now_ns, self._door), self._hear(now_ns)]
         for opened in self.doors.values():
             door = opened.door
             times.append(door.act(now_ns) if isinstance(door, TcpDoor) else door.step())
@@ -225,6 +210,23 @@ class Plane:
         next_ns = min((each for each in times if each is not None), default=self._end_ns)
         return self._pace.monotonic_ns(min(next_ns, self._end_ns))
 
+    def _hear(self, now_ns: int) -> int | None:
+        """Let what the emulator has been ordered act here too; when to listen again."""
+        if self._heard is None:
+            return None
+        wall_ns = time.monotonic_ns()
+        if wall_ns >= self._heard_ns:
+            self._heard_ns = wall_ns + LOOK_EVERY_NS
+            for number in self._heard.hear(self.standings, now_ns):
+                self.relight(number)
+        return self._pace.scenario_ns(self._heard_ns)
+
+    def relight(self, number: int) -> None:
+        """Light of a link has changed: let its doors take note."""
+        for opened in self.doors.values():
+            if opened.told.link == number:
+                opened.relight()
+
     def _look_for_time(self) -> int | None:
         """When to look again for the map by which time will go; None if it begins otherwise."""
         if self._proxy.time_map is None:
@@ -241,90 +243,3 @@ class Plane:
         ):
             self._collected_ns = now_ns
             gc.collect()
-
-    def _tcp(self, told: Door, played: Played, gauges: tuple[Gauge, Gauge]) -> TcpDoor:
-        return TcpDoor(
-            told.listen,
-            told.to,
-            played.ways(told),
-            gauges,
-            self._reactor,
-            self._pace,
-            told.outages,
-            played.lights(),
-            window_bytes=played.window_bytes,
-            on_client=self._pace.begin if self._proxy.anchor == "first-byte" else _nothing,
-        )
-
-    def _udp(self, told: Door, played: Played, gauges: tuple[Gauge, Gauge]) -> UdpDoor:
-        return UdpDoor(
-            told.listen,
-            told.to,
-            played.lanes(told),
-            gauges,
-            self._reactor,
-            self._pace,
-            at_first_byte=self._proxy.anchor == "first-byte",
-        )
-
-    def _report(self, opened: Opened) -> DoorReport:
-        told, door = opened.told, opened.door
-        wall_s = time.monotonic() - self._began_s
-        cpu_s = time.process_time() - self._cpu_s
-        stolen_s = realtime.stolen_s()
-        stolen = None if stolen_s is None else stolen_s - (self._stolen_s or 0.0)
-        drops = door.kernel_drops if isinstance(door, UdpDoor) else 0
-        ways = _way_reports(opened)
-        carried_GB = sum(way.delivered_bytes for way in ways) / 1e9
-        return DoorReport(
-            spoken(door.address),
-            spoken(told.to),
-            told.protocol,
-            f"{opened.played.station} - {opened.played.satellite}",
-            _behaviour(told),
-            self._pace.now_ns() / 1e9,
-            wall_s,
-            ways,
-            name=told.name,
-            connections=door.connections,
-            refused=door.refused,
-            unreached=door.unreached if isinstance(door, TcpDoor) else door.unsent,
-            reset=door.reset if isinstance(door, TcpDoor) else 0,
-            kernel_drops=drops,
-            scheduling=self._scheduling,
-            cpu_s=cpu_s,
-            cpu_s_per_GB=cpu_s / carried_GB if carried_GB > 0.001 else None,
-            stolen_s=stolen,
-            warnings=tuple(
-                warnings(ways, cpu_share=cpu_s / max(wall_s, 1e-3), stolen_s=stolen or 0.0, drops=drops)
-            ),
-        )
-
-
-def _way_reports(opened: Opened) -> tuple[WayReport, ...]:
-    """Of datagrams, what the link has lost is counted over all its doors."""
-    if opened.told.protocol == "tcp":
-        return tuple(gauge.report() for gauge in opened.gauges)
-    reports = []
-    for gauge, channel in zip(opened.gauges, opened.played.lanes(opened.told), strict=True):
-        counters = channel.counters
-        reports.append(
-            gauge.report(
-                dropped=counters.refused + counters.expired,
-                erased=counters.erased,
-                erased_bytes=counters.erased_bytes,
-            )
-        )
-    return tuple(reports)
-
-
-def _behaviour(told: Door) -> str:
-    if told.protocol != "tcp":
-        return "lost"
-    outages = told.outages
-    patience = f" after {outages.patience_s:g} s" if outages.behaviour is Behaviour.RESET else ""
-    return f"{outages.behaviour.value}{patience}"
-
-
-def _nothing() -> None:
-    """Time goes already."""

@@ -112,6 +112,7 @@ class Proxy:
     hold_s: float = 10.0  # how long a datagram waits for light
     time_map: Path | None = None  # live by this map (runtime.timemap), of an emulator, and not by an anchor
     faults: tuple[dict[str, Any], ...] = ()  # live ones of a recorded run (runtime.past)
+    journal: Path | None = None  # of the live faults of that emulator (runtime.records), which act here too
     record: Path | None = None  # directory of the traces of a run that is recorded
 
     def save(self, path: Path) -> None:
@@ -119,6 +120,7 @@ class Proxy:
             "sky": str(self.sky),
             "doors": [door.document() for door in self.doors],
             "time_map": None if self.time_map is None else str(self.time_map),
+            "journal": None if self.journal is None else str(self.journal),
             "record": None if self.record is None else str(self.record),
         }
         try:
@@ -131,17 +133,22 @@ class Proxy:
         """FormatError if it isn't such a file."""
         try:
             content = json.loads(path.read_text())
-            time_map, record = content.pop("time_map"), content.pop("record")
+            time_map, journal, record = (_path(content.pop(key)) for key in ("time_map", "journal", "record"))
             return cls(
                 Path(content.pop("sky")),
                 tuple(Door.of(door) for door in content.pop("doors")),
-                time_map=None if time_map is None else Path(time_map),
+                time_map=time_map,
+                journal=journal,
                 faults=tuple(content.pop("faults")),
-                record=None if record is None else Path(record),
+                record=record,
                 **content,
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, FormatError) as error:
             raise FormatError(f"{path}: not a proxy's file ({error!r})") from None
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
 
 
 def _pair(value: Any) -> Address:

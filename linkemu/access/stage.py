@@ -19,7 +19,8 @@ from linkemu.errors import InputError
 from linkemu.link.timeline import Sky
 
 if TYPE_CHECKING:
-    from linkemu.access.plane import Opened, Plane
+    from linkemu.access.opened import Opened
+    from linkemu.access.plane import Plane
 
 Notice = Callable[[Document], None]
 
@@ -78,9 +79,8 @@ class Doors:
         return self._plane.now_ns()
 
     def relit(self, links: Iterable[int]) -> None:
-        for opened in self._plane.doors.values():
-            if opened.told.link in set(links):
-                opened.relight()
+        for number in links:
+            self._plane.relight(number)
 
     def announce(self, notice: Notice | None) -> None:
         self._notice = notice

@@ -87,9 +87,9 @@ def fault(
 ) -> None:
     """Make something go wrong on a link or in a node of the running session, and say when it acts.
 
-    It takes effect at the next slot and rewrites nothing that has left; it is journalled, and replays. Kinds
-    of links: outage (the sender knows), blackhole (nobody knows), loss, rate-cap, rate, delay, reorder,
-    duplicate, corrupt. Kinds of nodes: kill, freeze.
+    It takes effect at the next slot (with doors beside the run 50 ms later, there too), rewrites nothing that
+    has left, is journalled, and replays. Kinds of links: outage (the sender knows), blackhole (nobody knows),
+    loss, rate-cap, rate, delay, reorder, duplicate, corrupt. Kinds of nodes: kill, freeze.
 
     \b
     Examples:

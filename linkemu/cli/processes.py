@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from linkemu.runtime import session
 from linkemu.runtime.session import Options
 from linkemu.scenario import Changes, Scenario
 
+Begin = Callable[[Forecast], Recording]
 REPEAT_S = 5.0  # without a terminal, geometry of open links is told this often
 
 
@@ -41,10 +43,24 @@ def run(
     return watched(scenario, options, json)
 
 
+def _with(doors: RunDoors, record: Begin | None) -> Begin | None:
+    """Begin to record as told, the doors too."""
+    if record is None:
+        return None
+
+    def begin(compiled: Forecast) -> Recording:
+        recording = record(compiled)
+        doors.keep(recording)
+        return recording
+
+    return begin
+
+
 def watched(scenario: Scenario, options: Options, json: bool, compiled: Forecast | None = None) -> int:
     """Run it, show it, report it; the exit code. ``compiled``: play this sky, and compile none."""
     with Watch(output.notices() if json else output.console(), REPEAT_S) as watch:
         doors = RunDoors(scenario, watch.follow)
+        options = replace(options, record=_with(doors, options.record))
         try:
             outcome = session.run(scenario, options, doors.follow, compiled)
         finally:

@@ -96,9 +96,12 @@ class Player:
             for key, each in batch
         ]
 
-    def lift(self, name: str | None, now_ns: int) -> list[tuple[Key, Overlay]]:
-        """End the live faults of this name (None: all) on all links at one slot's edge; those ended."""
-        together_ns = self._boundary(list(self.channels.values()), now_ns)
+    def lift(self, name: str | None, now_ns: int, at_ns: int = 0) -> list[tuple[Key, Overlay]]:
+        """End the live faults of this name (None: all) on all links at one slot's edge; those ended.
+
+        ``at_ns``: not before then.
+        """
+        together_ns = self._boundary(list(self.channels.values()), now_ns, at_ns)
         ended: list[tuple[Key, Overlay]] = []
         for key, channel in self.channels.items():
             ended += [(key, each) for each in channel.lift(name, now_ns, together_ns)]
@@ -116,9 +119,9 @@ class Player:
         lights = [channel.capacity.next_light(now_ns) for channel in self.channels.values()]
         return min((light for light in lights if light is not None), default=None)
 
-    def _boundary(self, channels: Sequence[Channel], now_ns: int) -> int:
+    def _boundary(self, channels: Sequence[Channel], now_ns: int, at_ns: int = 0) -> int:
         return common_boundary(
-            [channel.boundary_ns(now_ns) for channel in channels],
+            [at_ns, *(channel.boundary_ns(now_ns) for channel in channels)],
             {channel.timeline.slot_ns for channel in channels},
         )
 

@@ -10,7 +10,7 @@ If the run dies between the two, the directory still replays, and its traces can
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,6 +35,7 @@ class Recording:
         self.directory = directory
         self._manifest = begun
         self.schedule = Schedule.of(sky)  # what was foreseen, and is not live
+        self._guests: list[Callable[[], Mapping[str, object]]] = []
 
     @classmethod
     def begin(
@@ -72,12 +73,18 @@ class Recording:
         """Where the trace of this name goes: "run", or of a process its name."""
         return self.directory / TRACES / f"{name}.jsonl"
 
+    def join(self, guest: Callable[[], Mapping[str, object]]) -> None:
+        """Somebody else writes traces into it too: called by ``finish``, they end, and give documents."""
+        self._guests.append(guest)
+
     def finish(self, *, faults: Iterable[Row] | None = None, **documents: object) -> None:
         """Write all that the run said, each document as NAME.json, and close the books.
 
         ``faults``: all live faults as they took effect, those of the beginning included; what the schedule
         of the sky has foreseen may be among them, and is left out.
         """
+        while self._guests:
+            documents |= self._guests.pop()()
         for name, document in documents.items():
             if document is not None:
                 files.put_document(self.directory / f"{name}.json", document)

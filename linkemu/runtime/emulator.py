@@ -74,6 +74,7 @@ class Emulator:
             self.player.impose(key, overlay, -1)
         plans = {m.entry.name: plan for m in self._members.all if (plan := plan_of(m)) is not None}
         self._observer = Observer(self.player, plans)
+        self._lead_ns = round(file.lead_s * file.rate * 1e9)
         self._port: Port | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed_ns = 0
@@ -107,7 +108,8 @@ class Emulator:
 
     def lift(self, name: str | None) -> list[tuple[Key, Overlay]]:
         """End the live faults of a name (None: all) at one coming slot's edge; journalled likewise."""
-        return self._changed(self.player.lift(name, self._time.now_ns()))
+        now_ns = self._time.now_ns()
+        return self._changed(self.player.lift(name, now_ns, now_ns + self._lead_ns))
 
     def _changed(self, batch: list[tuple[Key, Overlay]]) -> list[tuple[Key, Overlay]]:
         if batch:
@@ -258,7 +260,7 @@ class Emulator:
         """What it comes to, as it takes effect."""
         match order:
             case orders.Impose():
-                changed = self.impose(order.overlays(self.player.sky, self._time.now_ns()))
+                changed = self.impose(order.overlays(self.player.sky, self._time.now_ns() + self._lead_ns))
             case orders.Lift(name):
                 changed = self.lift(name)
         return [overlay_row(*each) for each in changed]

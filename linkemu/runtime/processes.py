@@ -28,6 +28,7 @@ from linkemu.scenario import Scenario
 
 EMULATOR = "emulator"
 _INSIDE = frozenset({"clock", "bit-flip", "disk"})  # faults that a node's process carries with it
+_LEAD_S = 0.05  # of live faults, beside doors: five times what they need to hear of them (access.heard)
 _MODULES: Mapping[Role, str] = {"ground": "ground_station", "satellite": "satellite_node"}
 
 
@@ -96,6 +97,7 @@ def tell(
             hold_s=scenario.queue.hold_s,
             skip_gaps=skip_gaps,
             broker=broker,
+            lead_s=_LEAD_S if scenario.doors else 0.0,
         ).save(directory.emulator_file)
     except OSError as error:
         raise ResourceError(str(error.filename or directory.root), error.strerror or str(error)) from error

@@ -26,7 +26,7 @@ class Records:
 
     def __init__(self, state: Path) -> None:
         self.time_map_file = state / "timemap.json"
-        self._overlays = state / "overlays.jsonl"
+        self.overlays_file = state / "overlays.jsonl"
         self._report = state / "fidelity.json"
         try:
             state.mkdir(parents=True, exist_ok=True)
@@ -54,22 +54,22 @@ class Records:
         """Write down what has been imposed as it takes effect, or how it has ended: all of it or nothing."""
         line = json.dumps({"overlays": [overlay_row(*each) for each in batch]}) + "\n"
         try:
-            with self._overlays.open("a") as file:
+            with self.overlays_file.open("a") as file:
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise ResourceError(str(self._overlays), error.strerror or str(error)) from None
+            raise ResourceError(str(self.overlays_file), error.strerror or str(error)) from None
 
     def overlays(self) -> list[tuple[Key, Overlay]]:
         """All live faults so far as they stand; a torn last line never took effect and is cut off."""
-        if not self._overlays.exists():
+        if not self.overlays_file.exists():
             return []
-        text = self._overlays.read_text()
+        text = self.overlays_file.read_text()
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
-            self._overlays.write_text(whole)
-        return standing(each for line in whole.splitlines() for each in _batch(line))
+            self.overlays_file.write_text(whole)
+        return standing(each for line in whole.splitlines() for each in batch_of(line))
 
 
 def standing(journal: Iterable[tuple[Key, Overlay]]) -> list[tuple[Key, Overlay]]:
@@ -92,7 +92,8 @@ def read_overlay_row(row: Mapping[str, object]) -> tuple[Key, Overlay]:
     return (link, Direction(direction)), of_record(rest)
 
 
-def _batch(line: str) -> list[tuple[Key, Overlay]]:
+def batch_of(line: str) -> list[tuple[Key, Overlay]]:
+    """Of one line of the journal. FormatError if it is none."""
     try:
         return [read_overlay_row(row) for row in json.loads(line)["overlays"]]
     except (ValueError, KeyError, TypeError, AttributeError, FormatError) as error:

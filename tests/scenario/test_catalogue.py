@@ -1,4 +1,4 @@
-"""The catalogue's opening comments: one grammar, refused where it is broken, and told on docs/scenarios.md."""
+"""The catalogue's opening comments: one grammar, refused where broken, and told on docs/scenarios.md."""
 
 from __future__ import annotations
 

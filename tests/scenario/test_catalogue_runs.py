@@ -1,4 +1,4 @@
-"""Every case of the catalogue under the virtual clock, with our own nodes: it happens, and the file is intact.
+"""Every case of the catalogue under the virtual clock, with our nodes: it happens, and the file is intact.
 
 What is intact is told by the bytes on the satellite's disk, not by the nodes. That the mischief came is read
 from trace, fidelity report and sky: a case that nobody would notice tests nothing.

@@ -1,4 +1,7 @@
-"""Scripted work: the transfers of the scenario that are this station's, each at its time and only once."""
+"""Scripted work: the transfers of the scenario that are this station's, each at its time and only once.
+
+What failed before the time of a later entry of the same name is done anew by that one.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ async def work(station: Station) -> None:
     """Do the work list of the station; what can't be done is custody that failed, and says why."""
     for transfer in sorted(station.context.work, key=lambda each: each.at_s):
         await station.context.clock.sleep_until(transfer.at_s)
-        if station.spool.ledger.find(transfer.action, transfer.satellite, transfer.name) is not None:
+        known = station.spool.ledger.find(transfer.action, transfer.satellite, transfer.name)
+        if known is not None and not (known.state == "failed" and known.times["failed"] < transfer.at_s):
             continue  # an earlier life took it up
         try:
             await _do(station, transfer)

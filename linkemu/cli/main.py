@@ -30,6 +30,7 @@ from linkemu.cli.proxy import proxy
 from linkemu.cli.put import put
 from linkemu.cli.replay import replay
 from linkemu.cli.run import run
+from linkemu.cli.scenarios import scenarios
 from linkemu.cli.status import status
 
 app = typer.Typer(
@@ -42,7 +43,7 @@ app = typer.Typer(
     help="A laser link to orbit on a laptop.",
     epilog="Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted. LINKEMU_DEBUG=1 shows tracebacks.",
 )
-SKY = (demo, run, passes, forecast, budget, availability, plot)
+SKY = (demo, run, scenarios, passes, forecast, budget, availability, plot)
 FILES = (put, get, ls, status, fault)  # of a running session
 CLIENTS = (proxy, exec, doctor)  # any other program
 TRIALS = (campaign,)

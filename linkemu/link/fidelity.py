@@ -86,6 +86,9 @@ class LinkFidelity:
     erased_bytes: int = 0
     queue_dropped_frames: int = 0
     expired_frames: int = 0  # held longer than the bound
+    corrupted_frames: int = 0  # by faults, as are the next two
+    reordered_frames: int = 0
+    duplicated_frames: int = 0
     erased_slots: int = 0  # asked for by the timeline so far
     capacity_bytes: int = 0  # what the timeline's rate has allowed so far
     used_share: float | None = None  # of that capacity, erased frames included
@@ -246,6 +249,9 @@ class _LinkRecorder:
             erased_bytes=erased_bytes,
             queue_dropped_frames=before.queue_dropped_frames + count.refused,
             expired_frames=before.expired_frames + count.expired,
+            corrupted_frames=before.corrupted_frames + count.corrupted,
+            reordered_frames=before.reordered_frames + count.reordered,
+            duplicated_frames=before.duplicated_frames + count.duplicated,
             erased_slots=self._channel.erased_slots_until(now_ns),
             capacity_bytes=capacity_bytes,
             used_share=(delivered_bytes + erased_bytes) / capacity_bytes if capacity_bytes else None,

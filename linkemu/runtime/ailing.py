@@ -150,9 +150,13 @@ class AilingTerminal:
 
 
 class AilingDisk:
-    """A Disk on which, at times, every call fails, or stored bits flip as they are read."""
+    """A Disk on which, at times, every call fails, or stored bits flip as they are read.
 
-    def __init__(self, disk: Disk, clock: Clock, faults: Sequence[NodeFault]) -> None:
+    It names files as they lie under ``root``, so that a trace is the same wherever that is.
+    """
+
+    def __init__(self, disk: Disk, clock: Clock, faults: Sequence[NodeFault], root: Path) -> None:
+        self._root = root
         self._disk = disk
         self._clock = clock
         self._failures = [each for each in faults if each.kind == "disk"]
@@ -210,7 +214,8 @@ class AilingDisk:
         now_ns = self._now_ns() if self._failures else 0
         for each in self._failures:
             if each.start_ns <= now_ns and (each.end_ns is None or now_ns < each.end_ns):
-                raise ResourceError(str(path), "input/output error")
+                name = path.relative_to(self._root) if path.is_relative_to(self._root) else path
+                raise ResourceError(str(name), "input/output error")
 
     async def _flip(self, path: Path, offset: int, data: bytes, seed: int, number: int) -> bytes:
         """Rot on the medium: it is still there at the next read."""
@@ -228,9 +233,8 @@ def ailing(context: Context, faults: Sequence[NodeFault]) -> Context:
     """The context of a node that has these faults."""
     clock = AilingClock(context.clock, faults)
     terminal = AilingTerminal(context.terminal, clock)
-    return replace(
-        context, clock=clock, terminal=terminal, disk=AilingDisk(context.disk, context.clock, faults)
-    )
+    disk = AilingDisk(context.disk, context.clock, faults, context.root)
+    return replace(context, clock=clock, terminal=terminal, disk=disk)
 
 
 async def live(

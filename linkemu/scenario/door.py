@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from linkemu.errors import ScenarioError
-from linkemu.scenario import build, presets, references
+from linkemu.scenario import build, catalogue, presets, references
 from linkemu.scenario.complaints import Problem, complaints
 from linkemu.scenario.model import Scenario
 from linkemu.scenario.presets import Presets
@@ -25,8 +25,12 @@ Changes = Mapping[str, Any]
 
 
 def load(path: Path | str, changes: Changes | None = None) -> Scenario:
-    """Read and check a scenario file. ScenarioError if it can't be read or is wrong."""
-    path = Path(path)
+    """Read and check a scenario file, or the case of the catalogue that a bare name stands for.
+
+    Raises:
+        ScenarioError: it can't be read, or is wrong.
+    """
+    path = catalogue.resolve(Path(path))
     try:
         text = path.read_bytes().decode("utf-8")
     except OSError as error:

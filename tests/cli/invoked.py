@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
 ELEMENTS = CONFIGS / "elements" / "stations_2024-05-09.tle"
 COMMANDS = (
-    *("demo", "run", "passes", "forecast", "budget", "availability", "plot"),
+    *("demo", "run", "scenarios", "passes", "forecast", "budget", "availability", "plot"),
     *("put", "get", "ls", "status", "fault"),
     *("proxy", "exec", "doctor"),
     *("campaign",),

@@ -52,7 +52,10 @@ def _of(said: dict[str, Any]) -> str:
 
 def _pick(said: dict[str, Any], otherwise: float | None) -> float | Every:
     if "every" in said:
-        return Every(int(said.pop("every")))
+        every = said.pop("every")
+        if not isinstance(every, int) or every < 1:
+            raise InputError("fault", f"every={every!r} is no number from 1 on")
+        return Every(every)
     share = said.pop("share", otherwise)
     if not isinstance(share, float | int):
         raise InputError("fault", "expected every= or share=")

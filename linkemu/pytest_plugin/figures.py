@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from linkemu import units
-from linkemu.errors import InputError
+from linkemu.errors import InputError, TimelineError
 from linkemu.link.timeline import Cause, Sky, constant
 from linkemu.machine import Direction
 from linkemu.pytest_plugin.moments import duration_s
@@ -49,12 +49,15 @@ def sky(
     outages = _outages(clouds, gaps)
     slots = [(round(start / _SLOT_S), round((stop - start) / _SLOT_S)) for start, stop in erased]
     delay_s = duration_s(delay, "delay")
-    return Sky.of(
-        *(
-            constant(STATION, SATELLITE, way, bps, delay_s, end_s, dark=outages, erased=slots)
-            for way, bps in rates.items()
+    try:
+        return Sky.of(
+            *(
+                constant(STATION, SATELLITE, way, bps, delay_s, end_s, dark=outages, erased=slots)
+                for way, bps in rates.items()
+            )
         )
-    )
+    except TimelineError as error:
+        raise InputError("marker linkemu: figures", str(error)) from None
 
 
 def _outages(clouds: Sequence[Span], gaps: Sequence[Span]) -> list[tuple[float, float, Cause]]:
@@ -94,6 +97,6 @@ def _spans(key: str, told: Any, end_s: float) -> list[Span]:
 def _bps(key: str, told: str | float) -> int:
     where = f"marker linkemu: {key}"
     bps = units.rate_bps(told, where) if isinstance(told, str) else told
-    if not 1 <= bps <= 1e12:
+    if not isinstance(bps, int | float) or not 1 <= bps <= 1e12:
         raise InputError(where, f"{told!r} is out of range, expected 1 bit/s to 1 Tbit/s")
     return round(bps)

@@ -132,8 +132,19 @@ def test_doors_faults_time_and_report(project):
         assert await asyncio.wait_for(reader.readexactly(1), 20) == b"x"
         assert await link.aadvance_to("50 s") >= 50.0
         writer.close()
+
+    @pytest.mark.linkemu({FIGURES}, start="LOS-10 s")
+    def test_command(link, port):
+        import sys
+        ask = "import socket; s = socket.create_connection(('10.71.0.2', 80), 20)"
+        ask += "; s.sendall(b'hi'); print(s.recv(2))"
+        ended = link.exec([sys.executable, "-c", ask], forward={{80: f"127.0.0.1:{{port}}"}}, timeout="60 s")
+        assert (ended.code, ended.stdout) == (0, "b'hi'" + chr(10)), ended.stderr
+        assert 10.0 < ended.report["end_s"] < 20.0
+        assert link.exec(["sh", "-c", "echo no >&2; exit 3"]).code == 3
+        assert sorted(path.name for path in link.room.glob("exec-?")) == ["exec-1", "exec-2"]
     """
-    run(project, body).assert_outcomes(passed=3)
+    run(project, body).assert_outcomes(passed=4)
 
 
 def test_failure_tells_seed_artefacts_and_how_to_meet_the_same_sky_again(project):

@@ -90,9 +90,7 @@ class EmulatorFile:
     skip_gaps: bool = False
     join_timeout_s: float = 10.0  # time starts when all nodes have joined, or then
     broker: str | None = None  # mqtt:// URL of the bus, None: no bus
-    lead_s: float = (
-        0.0  # real seconds from an order about live faults to its effect: doors beside must hear of it
-    )
+    lead_s: float = 0.0  # real seconds from an order for live faults to their effect: doors hear of it
     realtime: bool = True  # ask for SCHED_FIFO, and say whether it was granted
 
     def save(self, path: Path) -> None:

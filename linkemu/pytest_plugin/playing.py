@@ -28,7 +28,7 @@ from linkemu.pytest_plugin.source import Found
 from linkemu.record.manifest import Pace
 from linkemu.record.recording import Recording
 
-_LOOK_S = 0.01
+_LOOK_S = 0.02
 _PATIENCE_S = 60.0
 
 

@@ -38,7 +38,7 @@ def test_the_naive_uploader_fails_and_the_fixed_one_passes_everything(tmp_path):
 
 def _run_sample(room: Path, chosen: str) -> dict[tuple[str, str, str], str]:
     """How each test of the sample repository has ended, by test, case and client."""
-    options = ("-n", "8", "-p", "no:cacheprovider", "-rA", "-k", chosen)
+    options = ("-n", "10", "--dist", "worksteal", "-p", "no:cacheprovider", "-rA", "-k", chosen)
     rooms = ("--linkemu-artefacts", str(room / "rooms"), f"--basetemp={room / 'base'}")
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *rooms],

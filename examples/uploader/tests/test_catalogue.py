@@ -47,7 +47,7 @@ def test_catalogue(upload, link):
     with depot.running() as server, ThreadPoolExecutor() as pool:
         door = link.tcp(server.port, name="files")  # the catalogue's faults of doors are those of "files"
         client = pool.submit(upload, door.host, door.port, "photo", DATA)
-        while not wait([client], 0.1).done:
+        while not wait([client], 0.5).done:
             skip_nights(link)
         client.result()
         assert bytes(server.files["/photo"]) == DATA

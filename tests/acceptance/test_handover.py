@@ -99,9 +99,8 @@ def _content(datagram: bytes) -> Iterator[frames.Data]:
 def night() -> tuple[composed.Result, Account, list[dict[str, Any]]]:
     account, lines = Account(), list[str]()
     WatchedPlayer.account = account
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(composed, "Player", WatchedPlayer)
-        result = composed.run_virtual(load(CONFIGS / "handover.toml"), trace_sink=lines.append)
+    scenario = load(CONFIGS / "handover.toml")
+    result = composed.run_virtual(scenario, trace_sink=lines.append, player=WatchedPlayer)
     return result, account, [json.loads(line) for line in lines]
 
 

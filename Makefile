@@ -24,7 +24,7 @@ demo: $(VENV)/installed
 	$(BIN)/linkemu demo
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check $(wildcard $(SOURCES))

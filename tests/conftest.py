@@ -1,6 +1,6 @@
 """What holds for every test: in CI nothing skips, for a test that skipped there has shown nothing.
 
-`make test` has two workers (pytest-xdist, loadgroup). Tests that watch real time, or what the whole machine
+`make test` has two workers (pytest-xdist). Tests that watch real time, or what the whole machine
 holds, go one after the other in one of them, while the other does what is arithmetic.
 """
 
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-REAL = {"acceptance", "access", "blackbox", "control", "plugin", "record"}  # folders of tests in real time
+# Folders of tests in real time.
+REAL = {"acceptance", "access", "blackbox", "cli", "conformance", "control", "plugin", "record", "runtime"}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -25,9 +26,13 @@ def pytest_runtest_makereport() -> Generator[None, Any, Any]:
     return report
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(here).parts[0] in REAL or item.get_closest_marker("acceptance"):
-            item.add_marker(pytest.mark.xdist_group("real time"))
+class _RealTimeApart(LoadScopeScheduling):  # type: ignore[misc]  # xdist tells no types
+    """All tests in real time are one piece of work, every other file is one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "real time" if file.split("/")[1] in REAL else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _RealTimeApart:
+    return _RealTimeApart(config, log)

@@ -151,8 +151,8 @@ DIG = variant("dig", "1s", lambda place: zoo.dig(place, "+timeout=1", "+tries=1"
 
 @pytest.mark.parametrize("plan", [Plan(DIG, "proxy")], ids=str)
 def test_dig_goes_on_to_the_next_name(plan: Plan, voyage: Voyage) -> None:
-    """It gives up each name that is asked for in the dark and answers the others; its exit code is 0."""
-    assert voyage.code == 0
+    """It gives up each name that is asked for in the dark, and answers the others."""
+    assert voyage.code in (0, 9)  # 9: no reply, if the last name was asked for in the dark
     assert "no servers could be reached" in voyage.said
     answers = [line for line in voyage.said.splitlines() if line.startswith('"')]
     assert 0 < len(answers) < zoo.DIG_CHUNKS

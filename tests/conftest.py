@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Folders of tests in real time.
-REAL = {"acceptance", "access", "blackbox", "cli", "conformance", "control", "plugin", "record", "runtime"}
+# Folders of tests that watch real time.
+REAL = {"acceptance", "access", "blackbox", "control"}
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,13 +1,16 @@
 """What holds for every test: in CI nothing skips, for a test that skipped there has shown nothing.
 
-`make test` has two workers (pytest-xdist). Tests that watch real time, or what the whole machine
-holds, go one after the other in one of them, while the other does what is arithmetic.
+`make test` has two workers (pytest-xdist). Tests that watch real time, or what the whole machine holds, go
+one after the other in one of them; those that are marked `alone` have the machine to themselves.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import tempfile
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Folders of tests that watch real time.
 REAL = {"acceptance", "access", "blackbox", "control"}
+
+os.environ.pop("COLUMNS", None)  # xdist tells its workers how wide the terminal is; a pipe has no width
 
 
 @pytest.hookimpl(wrapper=True)
@@ -24,6 +29,23 @@ def pytest_runtest_makereport() -> Generator[None, Any, Any]:
         report.outcome = "failed"
         report.longrepr = f"skipped in CI, where nothing may skip: {report.longrepr}"
     return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """A test that is marked `alone` waits for the other workers' tests, and they for it."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None:
+        return (yield)
+    with (Path(tempfile.gettempdir()) / f"linkemu-tests-{run}").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH)
+        return (yield)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    run = getattr(config, "workerinput", {}).get("testrunuid")
+    if run is not None:
+        (Path(tempfile.gettempdir()) / f"linkemu-tests-{run}").unlink(missing_ok=True)
 
 
 class _RealTimeApart(LoadScopeScheduling):  # type: ignore[misc]  # xdist tells no types

@@ -27,6 +27,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from linkemu.access import dataplane
 from linkemu.access.settings import Address, Door, Proxy
 from linkemu.link.timeline import Sky, constant
@@ -88,6 +90,7 @@ def _serve(out: int, file: Path) -> None:
         sys.stdout = os.fdopen(1, "w")
         Sky.load(Proxy.load(file).sky)  # what these import can't be read later
         socket.getaddrinfo("127.0.0.1", 1)
+        np.unique(np.zeros(1))
         if os.geteuid() == 0:
             os.setgroups([])
             os.setgid(NOBODY)

@@ -14,6 +14,7 @@ SCRIPT = ROOT / "bench" / "dataplane" / "connections.py"
 
 
 @pytest.mark.acceptance
+@pytest.mark.alone
 def test_a_thousand_connections_have_equal_shares_of_the_whole_link():
     """As an ordinary user, within the limits that there are; backlogged for all of the window."""
     done = subprocess.run(

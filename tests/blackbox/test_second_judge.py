@@ -31,6 +31,7 @@ def exec_works() -> None:
 
 
 @pytest.mark.acceptance
+@pytest.mark.alone
 @pytest.mark.parametrize("name", PASSES)
 def test_a_pass_is_seen_as_the_second_judge_expects_it(exec_works: None, name: str, tmp_path: Path) -> None:
     findings = list(PASSES[name](tmp_path))

@@ -7,6 +7,7 @@ sequence, on a chunk made durable and on a poll, at most every max(report_s, RTT
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 from linkemu.transfer import inventory, report
 from linkemu.transfer.events import ChunkReceived, ChunkRepeated, Event, FileComplete, FileOffered
@@ -40,7 +41,8 @@ class Receiver:
         self._interval_s = settings.report_s
         self._subjects: dict[bytes, Subject] = {}  # of which there is something to state
         self._repeated: set[bytes] = set()  # ChunkRepeated was given
-        self._told: set[tuple[bytes, int]] = set()  # FileOffered was given: file id, request
+        # FileOffered was given: for which requests. A file that was forgotten and comes again is another one.
+        self._told = WeakKeyDictionary[Progress, set[int]]()
         self._peer_epoch = 0
         self._highest = 0
         self._gap_known_at: int | None = None  # the sequence number at which a gap counts as a loss
@@ -89,7 +91,9 @@ class Receiver:
         for file_id, subject in self._subjects.items():
             if subject.declined is not None:
                 subject.declined = None
-                self._told.discard((file_id, subject.request))
+                progress = self._holdings.progress(file_id)
+                if progress is not None:
+                    self._told.get(progress, set()).discard(subject.request)
 
     def set_delay(self, delay_s: float) -> None:
         self._interval_s = max(self._settings.report_s, 2 * delay_s / 4)
@@ -201,9 +205,9 @@ class Receiver:
     def _announce(self, file_id: bytes, subject: Subject) -> None:
         """Tell the node of a file once its manifest is known, and that it is complete if it is."""
         progress = self._holdings.progress(file_id)
-        if progress is None or (file_id, subject.request) in self._told:
+        if progress is None or subject.request in self._told.setdefault(progress, set()):
             return
-        self._told.add((file_id, subject.request))
+        self._told[progress].add(subject.request)
         self._emit(FileOffered(progress.manifest, file_id, subject.priority, subject.request or None))
         if not progress.missing and (progress.read_back is None or subject.request):
             self._emit(FileComplete(file_id))

@@ -538,6 +538,20 @@ def test_a_decline_stands_for_one_contact() -> None:
     assert satellite.files["a"] == noise(100_000)
 
 
+def test_a_file_that_was_forgotten_is_offered_anew_and_may_be_declined(world: World) -> None:
+    """Else its chunks would come for ever, with nobody who stores them."""
+    ground, satellite = world.nodes
+    manifest = ground.put("a", noise(9_000_000), 0.0)
+    world.run(until=0.05)
+    assert len(satellite.told(FileOffered)) == 1
+    satellite.holdings.forget(manifest.file_id)
+    world.run(until=0.1)
+    assert len(satellite.told(FileOffered)) == 2
+    satellite.endpoint.decline(manifest.file_id, "given up", world.now)
+    world.settle()
+    assert ground.told(FileRefused) == [FileRefused(manifest.file_id, "given up")]
+
+
 def test_an_offer_for_a_request_of_an_earlier_life_answers_none_of_ours(world: World) -> None:
     ground, satellite = world.nodes
     content = noise(3_000_000)

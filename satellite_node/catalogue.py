@@ -84,23 +84,25 @@ class Catalogue:
         """The file was read back and is right; durable when this returns."""
         async with self._lock:
             if file_id not in self._verified and file_id in self._manifests:
-                await self._note(file_id, now)
+                await self._journal.append(_record(file_id, now))
+                self._apply({"file": file_id.hex(), "t": now})
 
     async def unverified(self, file_id: bytes) -> None:
-        """A chunk of the file went bad since."""
+        """A chunk of the file went bad since. That counts, even if the disk refuses the note of it."""
         async with self._lock:
             if file_id in self._verified:
-                await self._note(file_id, None)
+                self._apply({"file": file_id.hex(), "t": None})
+                await self._journal.append(_record(file_id, None))
 
     async def drop(self, file_id: bytes) -> list[bytes]:
-        """Forget a file; the ids of the chunks that no other file needs."""
+        """Forget a file; the ids of the chunks that no other file needs. After a ResourceError it is there."""
         await self.unverified(file_id)
         async with self._lock:
-            manifest = self._manifests.pop(file_id, None)
-            if manifest is None:
+            if file_id not in self._manifests:
                 return []
             await self._disk.remove(self._path(file_id))
             await self._disk.sync(self._root)
+            manifest = self._manifests.pop(file_id)
             chunks = set(manifest.chunks)
             self._references.subtract(chunks)
             return sorted(chunk for chunk in chunks if self._references[chunk] <= 0)
@@ -119,10 +121,6 @@ class Catalogue:
             for manifest in (self._manifests[file_id],)
         ]
         return json.dumps({"files": rows}, separators=(",", ":")).encode()
-
-    async def _note(self, file_id: bytes, at: float | None) -> None:
-        await self._journal.append(_record(file_id, at))
-        self._apply({"file": file_id.hex(), "t": at})
 
     async def _load(self, path: Path) -> None:
         try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from linkemu.disk import Buffer, Disk, store
-from linkemu.errors import IntegrityError
+from linkemu.errors import IntegrityError, ResourceError
 
 _DRAFT = ".tmp"
 _ID_DIGITS = 64
@@ -65,9 +65,14 @@ class ChunkStore:
         for chunk, data in fresh.items():
             if blake3(data).digest() != chunk:
                 raise IntegrityError(f"chunk {chunk.hex()[:16]}: bytes are not those of its id")
-        for chunk, data in fresh.items():
-            await self._disk.write(self._draft(chunk), data)
-        await self._disk.sync(*map(self._draft, fresh), cached=False)
+        try:
+            for chunk, data in fresh.items():
+                await self._disk.write(self._draft(chunk), data)
+            await self._disk.sync(*map(self._draft, fresh), cached=False)
+        except ResourceError:
+            for chunk in fresh:
+                await self._disk.remove(self._draft(chunk))  # they would fill the disk until the next start
+            raise
         for chunk in fresh:
             await self._disk.replace(self._draft(chunk), self._path(chunk))
         if fresh:
@@ -79,6 +84,7 @@ class ChunkStore:
 
         Raises:
             IntegrityError: the file is damaged or gone; it is in quarantine now, and the chunk missing.
+            ResourceError: it can't be read; the chunk is missing until it is put again, or the next start.
             KeyError: never stored.
         """
         if chunk not in self._ids:
@@ -88,6 +94,9 @@ class ChunkStore:
         except FileNotFoundError as error:
             self._ids.discard(chunk)
             raise IntegrityError(f"chunk {chunk.hex()[:16]}: its file is gone") from error
+        except ResourceError:
+            self._ids.discard(chunk)
+            raise
         if blake3(data).digest() != chunk:
             self._ids.discard(chunk)
             await self._disk.replace(self._path(chunk), self._quarantine / chunk.hex())

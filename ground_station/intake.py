@@ -110,7 +110,7 @@ class Door:
             self._told_failed.discard(custody_id("get", satellite, name))
             entry = await self._station.get(satellite, name, _whole(request, "priority", 0, 0, 255))
         await self._station.wait(entry, wait_s)
-        if entry.state == "verified":
+        if self._has_landed(entry):
             return self._content(entry)
         if entry.state == "failed":
             self._told_failed.add(entry.id)
@@ -155,13 +155,17 @@ class Door:
 
     def _stale(self, entry: Entry, anew: bool) -> bool:
         """Whether a GET orders the download again: wanted anew, its failure told before, or its file gone."""
-        gone = entry.state == "verified" and not self._fetched(entry).is_file()
+        unnamed = self._station.spool.path(entry, "part").is_file()  # just verified: it gets its name now
+        gone = entry.state == "verified" and not unnamed and not self._has_landed(entry)
         return entry.ended and (anew or gone or entry.id in self._told_failed)
+
+    def _has_landed(self, entry: Entry) -> bool:
+        return entry.state == "verified" and self._fetched(entry).is_file()
 
     def _head(self, entry: Entry | None) -> Response:
         if entry is None or entry.state == "failed":
             return Response(status_code=404)
-        return self._content(entry) if entry.state == "verified" else self._accepted(entry)
+        return self._content(entry) if self._has_landed(entry) else self._accepted(entry)
 
     def _content(self, entry: Entry) -> Response:
         headers = {"ETag": f'"{entry.sha256}"', "Location": _address(entry)}

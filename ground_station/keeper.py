@@ -137,9 +137,12 @@ class Keeper:
         entry = next((each for (peer, _), each in orders if peer == end.peer and each.name == name), None)
         if entry is not None:
             try:
-                await self._station.landings.begin(entry, event.manifest, self._station.now)
+                begun = await self._station.landings.begin(entry, event.manifest, self._station.now)
             except ResourceError as error:
                 await self._fail(end, entry, str(error))
+                return
+            if not begun:
+                end.endpoint.decline(event.file_id, "not asked for any more", self._station.now)
                 return
             self._station.record("receiving", id=entry.id, size=entry.size)
             await self._station.tell(entry)
@@ -161,7 +164,8 @@ class Keeper:
             return
         entry, manifest = found
         was = entry.state
-        good = await self._station.landings.verify(entry, manifest, self._station.now)
+        verify = partial(self._station.landings.verify, entry, manifest, self._station.now)
+        good = await self._station.persist(verify)
         if good is None:
             self._station.record("damaged on disk", id=entry.id)
             return

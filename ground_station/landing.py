@@ -40,14 +40,16 @@ class Landings:
                 return entry, manifest
         return None
 
-    async def begin(self, entry: Entry, manifest: Manifest, now: float) -> None:
-        """The satellite offers the file of a request."""
-        await self._spool.describe(entry, manifest, now)
+    async def begin(self, entry: Entry, manifest: Manifest, now: float) -> bool:
+        """The satellite offers the file of a request; False if that was given up meanwhile."""
         self.forget(entry, unless=manifest)
+        if not await self._spool.describe(entry, manifest, now):
+            return False
         self._add(entry, manifest)
         for index, chunk in enumerate(manifest.chunks):
             if self._holdings.has(chunk) and index not in entry.held:
                 await self._adopt(chunk)
+        return True
 
     async def land(self, chunks: dict[bytes, Buffer]) -> set[bytes]:
         """Write chunks wherever they are wanted; gives those that are durable now."""
@@ -60,14 +62,19 @@ class Landings:
         return {chunk for chunk in chunks if self._copy(chunk) is not None}
 
     async def verify(self, entry: Entry, manifest: Manifest, now: float) -> bool | None:
-        """Read a download back: True, it has its name; False, it is wrong; None, chunks are missing."""
+        """Read a download back: True, it has its name; False, it is wrong; None, chunks are missing, or it
+        was given up meanwhile. ResourceError if the journal has no room for the outcome: try again."""
         if entry.state == "verified":
-            return True
+            return await self._spool.finish(entry, now)
         missing = set(range(len(manifest.chunks))) - entry.held
-        if not missing and await self._spool.digest(entry) == manifest.sha256:
-            await self._spool.finish(entry, now)
-            return True
-        missing |= set(await self._spool.damaged(entry))
+        digest = None if missing else await self._spool.digest(entry)
+        if digest == manifest.sha256:
+            return await self._spool.finish(entry, now) or None
+        missing |= set(await self._spool.damaged(entry, manifest))
+        if entry.id not in self._files:
+            return None
+        if digest is None and not missing:
+            return await self.verify(entry, manifest, now)  # it can be read after all
         for index in sorted(missing):
             self._holdings.lost(manifest.chunks[index])
         return None if missing else False
@@ -99,9 +106,11 @@ class Landings:
             return
         entry, manifest, index = place
         kind = "fetched" if entry.state == "verified" else "part"
-        path = self._spool.path(entry, kind)
-        data = await self._spool.disk.read(path, manifest.offset(index), manifest.length(index))
-        await self.land({chunk: data})
+        data = await self._spool.landed(entry, kind, manifest, index)
+        if data is None:
+            self._holdings.lost(chunk)
+        else:
+            await self.land({chunk: data})
 
     def _copy(self, chunk: bytes) -> tuple[Entry, Manifest, int] | None:
         """Where a chunk lies on the disk."""

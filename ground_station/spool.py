@@ -99,9 +99,15 @@ class Spool:
                 return known
             first = custody.opened("put", incoming.satellite, incoming.name, incoming.priority, now)
             entry = str(first["id"])
-            await self.disk.replace(incoming.path, self._root / f"{entry}.content")
-            await store(self.disk, self._root / f"{entry}.manifest", manifest.encoded)
-            await self._write(first, _description(entry, manifest))
+            content, described = self._root / f"{entry}.content", self._root / f"{entry}.manifest"
+            try:
+                await self.disk.replace(incoming.path, content)
+                await store(self.disk, described, manifest.encoded)
+                await self._write(first, _description(entry, manifest))
+            except ResourceError:
+                await self.disk.remove(content)  # else it would fill the disk until the next start
+                await self.disk.remove(described)
+                raise
             self._manifests[entry] = manifest
             return self.ledger.entries[entry]
 
@@ -136,19 +142,25 @@ class Spool:
             await self.disk.remove(self.path(entry, "fetched"))
             return entry
 
-    async def describe(self, entry: Entry, manifest: Manifest, now: float) -> None:
-        """The satellite has offered the file. What is held of another content under this name is dropped."""
+    async def describe(self, entry: Entry, manifest: Manifest, now: float) -> bool:
+        """The satellite has offered the file. What is held of another content under this name is dropped.
+
+        False if the entry was given up meanwhile.
+        """
         async with self._lock:
-            if not self._has(entry) or (entry.file_id, entry.state) == (manifest.file_id, "receiving"):
-                return
+            if not self._has(entry) or entry.ended:
+                return False
+            if (entry.file_id, entry.state) == (manifest.file_id, "receiving"):
+                return True
+            if entry.state == "receiving":  # in the journal before the bytes that it holds go
+                await self._write(custody.reached(entry.id, "requested", entry.times["requested"]))
             await self.disk.remove(self.path(entry, "part"))
             await self.disk.write(self.path(entry, "part"), b"")
             await store(self.disk, self.path(entry, "manifest"), manifest.encoded)
-            records = [_description(entry.id, manifest)]
-            if entry.state == "requested":
-                records.append(custody.reached(entry.id, "receiving", now))
-            await self._write(*records)
+            await self._write(_description(entry.id, manifest), custody.reached(entry.id, "receiving", now))
             self._manifests[entry.id] = manifest
+            self._positions.pop(entry.id, None)
+            return True
 
     async def land(self, chunks: Iterable[tuple[Entry, int, Buffer]]) -> None:
         """Chunks of downloads, whole and checked: durable when this returns."""
@@ -168,40 +180,55 @@ class Spool:
         """The bytes of a file, in order."""
         return recovery.pieces(self.disk, self.path(entry, kind))
 
-    async def digest(self, entry: Entry) -> bytes:
-        """SHA-256 of a download as it lies on the disk."""
+    async def digest(self, entry: Entry) -> bytes | None:
+        """SHA-256 of a download as it lies on the disk; None if it can't be read."""
         sha256 = hashlib.sha256()
-        async for piece in self.pieces(entry, "part"):
-            sha256.update(piece)
+        try:
+            async for piece in self.pieces(entry, "part"):
+                sha256.update(piece)
+        except (FileNotFoundError, ResourceError):
+            return None
         return sha256.digest()
 
-    async def damaged(self, entry: Entry) -> list[int]:
+    async def damaged(self, entry: Entry, manifest: Manifest) -> list[int]:
         """Chunks of a download that are not on the disk as they came; they no longer count as held."""
-        manifest = self._manifests[entry.id]
-        bad = list[int]()
-        for index, chunk in enumerate(manifest.chunks):
-            data = await self.disk.read(
-                self.path(entry, "part"), manifest.offset(index), manifest.length(index)
-            )
-            if chunk_id_of(data) != chunk:
-                bad.append(index)
+        bad = [
+            index
+            for index in range(len(manifest.chunks))
+            if await self.landed(entry, "part", manifest, index) is None
+        ]
         if bad:
             await self.lose(entry, bad)
         return bad
+
+    async def landed(self, entry: Entry, kind: str, manifest: Manifest, index: int) -> bytes | None:
+        """A chunk of a download as it came; None if it is not on the disk so, or can't be read."""
+        at, length = manifest.offset(index), manifest.length(index)
+        try:
+            data = await self.disk.read(self.path(entry, kind), at, length)
+        except (FileNotFoundError, ResourceError):
+            return None
+        return data if chunk_id_of(data) == manifest.chunks[index] else None
 
     async def make_room(self, entry: Entry) -> None:
         """Remove the bytes of a download that is about to fail, as the journal needs room for that too."""
         await self.disk.remove(self.path(entry, "part"))
 
-    async def finish(self, entry: Entry, now: float) -> None:
-        """A download whose SHA-256 was right: give it its name."""
+    async def finish(self, entry: Entry, now: float) -> bool:
+        """A download whose SHA-256 was right: give it its name. False if it was given up meanwhile.
+
+        After ResourceError call it again.
+        """
         async with self._lock:
             if not self._has(entry):
-                return
-            await self.disk.sync(self.path(entry, "part"))
-            await self._write(custody.reached(entry.id, "verified", now))
-            await self._name_fetched(entry)
-            await self._tidy(entry)
+                return False
+            if entry.state != "verified":
+                await self.disk.sync(self.path(entry, "part"))
+                await self._write(custody.reached(entry.id, "verified", now))
+            if await self.disk.size(self.path(entry, "part")) is not None:
+                await self._name_fetched(entry)
+                await self._tidy(entry)
+            return True
 
     # Both
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
 
 from ground_station import contacts
 from ground_station.custody import Action, Entry, State
@@ -27,6 +29,7 @@ from linkemu.transfer.holdings import Holdings
 from linkemu.transfer.manifest import Manifest
 
 _RETRY_s = 1.0
+T = TypeVar("T")
 
 
 class Station:
@@ -113,8 +116,8 @@ class Station:
         end = self.ends.to(entry.satellite)
         if end is not None and not entry.ended:
             self.withdraw(end, entry)
-        self.landings.forget(entry)
         await self.spool.drop(entry)
+        self.landings.forget(entry)  # now that the keeper can't take it up any more
         self.record("given up", id=entry.id)
 
     async def wait(self, entry: Entry, seconds: float) -> None:
@@ -217,17 +220,11 @@ class Station:
     # Custody
 
     async def reach(self, entry: Entry, state: State, problem: str | None = None) -> bool:
-        now = self.now
-        stepped = [False]
-
-        async def step() -> None:
-            stepped[0] = await self.spool.reach(entry, state, now, problem)
-
-        await self.persist(step)
-        if stepped[0]:
+        stepped = await self.persist(partial(self.spool.reach, entry, state, self.now, problem))
+        if stepped:
             self.record(state, id=entry.id, problem=problem)
             await self.tell(entry)
-        return stepped[0]
+        return stepped
 
     async def fail(self, action: Action, satellite: str, name: str, priority: int, problem: str) -> None:
         """Note an order that could not be taken, so that its address says why."""
@@ -235,12 +232,11 @@ class Station:
         self.record("failed", id=entry.id, problem=problem)
         await self.tell(entry)
 
-    async def persist(self, step: Callable[[], Awaitable[None]]) -> None:
+    async def persist(self, step: Callable[[], Awaitable[T]]) -> T:
         """A step that has to be journalled before anything may go on: wait for room as long as it takes."""
         while True:
             try:
-                await step()
-                return
+                return await step()
             except ResourceError as error:
                 self.record("disk refuses", reason=str(error))
                 await self.context.clock.sleep_until(self.now + _RETRY_s)

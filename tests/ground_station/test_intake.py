@@ -239,3 +239,33 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
         taken.listen()
         with pytest.raises(ResourceError, match=r"http door 127\.0\.0\.1:\d+: address already in use"):
             bind(taken.getsockname())
+
+
+async def test_a_download_that_has_not_its_name_yet_is_neither_served_nor_ordered_again(
+    tmp_path: Path,
+) -> None:
+    """It is verified when the journal says so; its file is renamed after that."""
+    reached, may_go_on, named = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Waiting(AioDisk):
+        async def replace(self, source: Path, target: Path) -> None:
+            if target.suffix == ".fetched":
+                reached.set()
+                await may_go_on.wait()
+            await super().replace(source, target)
+            if reached.is_set():
+                named.set()
+
+    nodes = World(disks={"ground": Waiting(), "iss": AioDisk()}, root=tmp_path)
+    async with nodes.live() as url, httpx.AsyncClient(base_url=url, timeout=30) as client:
+        put = await client.put("/files/iss/a", content=b"content")
+        await client.get(put.headers["location"], params={"wait": 20})
+        assert (await client.get("/files/iss/a")).status_code == 202
+        await asyncio.wait_for(reached.wait(), 20)
+        early = await client.get("/files/iss/a")
+        assert (early.status_code, early.json()["state"]) == (202, "verified")
+        assert (await client.head("/files/iss/a")).status_code == 202
+        may_go_on.set()
+        await asyncio.wait_for(named.wait(), 20)
+        assert (await client.get("/files/iss/a")).content == b"content"
+    assert len(nodes.events("delivered")) == 1

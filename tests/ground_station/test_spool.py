@@ -7,9 +7,11 @@ import pytest
 
 from ground_station.custody import Entry
 from ground_station.incoming import NameTakenError
+from ground_station.landing import Landings
 from ground_station.spool import Spool
 from linkemu.campaign.disk import PowerCut, SimulatedDisk
 from linkemu.errors import IntegrityError, ResourceError
+from linkemu.transfer.holdings import Holdings
 from linkemu.transfer.manifest import Manifest
 
 ROOT = Path("/station")
@@ -112,6 +114,18 @@ async def test_full_disk_takes_nothing_and_loses_nothing() -> None:
     assert [entry.name for entry in (await reopened(disk)).ledger] == ["a", "small"]
 
 
+async def test_a_file_whose_custody_finds_no_room_leaves_no_bytes() -> None:
+    disk = SimulatedDisk()
+    spool = await reopened(disk)
+    incoming = spool.incoming("iss", "a", 0)
+    await incoming.write(CONTENT)
+    manifest = await incoming.finish()
+    disk.capacity = disk.used_bytes + len(manifest.encoded)  # and none for the record
+    with pytest.raises(ResourceError, match="no space left"):
+        await spool.accept(incoming, manifest, 1.0)
+    assert await disk.names(ROOT / "spool") == ["journal"]
+
+
 async def test_an_unwritable_spool_refuses_in_one_line() -> None:
     disk = SimulatedDisk()
     await reopened(disk)
@@ -138,7 +152,7 @@ async def test_a_download_lands_in_any_order_over_restarts() -> None:
     await spool.describe(entry, manifest, 3.0)  # offered again
     assert entry.held == {1, 4}
     await land(spool, entry, 0, 2, 3, 5)
-    assert await spool.damaged(entry) == []
+    assert await spool.damaged(entry, manifest) == []
     assert await spool.digest(entry) == manifest.sha256
     await spool.finish(entry, 4.0)
     assert await disk.read(spool.path(entry, "fetched")) == CONTENT
@@ -149,10 +163,11 @@ async def test_damage_of_a_download_is_found_and_asked_for_again() -> None:
     disk = SimulatedDisk()
     spool = await reopened(disk)
     entry = await spool.request("iss", "a", 0, 1.0)
-    await spool.describe(entry, Manifest.of("a", CONTENT, CHUNK), 2.0)
+    manifest = Manifest.of("a", CONTENT, CHUNK)
+    await spool.describe(entry, manifest, 2.0)
     await land(spool, entry, *range(6))
     disk.damage(spool.path(entry, "part"), 2100)
-    assert await spool.damaged(entry) == [2]
+    assert await spool.damaged(entry, manifest) == [2]
     assert entry.held == {0, 1, 3, 4, 5}
 
 
@@ -163,6 +178,59 @@ async def test_a_download_of_another_content_begins_anew() -> None:
     await land(spool, entry, 1)
     await spool.describe(entry, Manifest.of("a", CONTENT[:-1], CHUNK), 3.0)
     assert (entry.held, entry.size) == (set(), len(CONTENT) - 1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_power_cut_while_it_begins_anew_leaves_no_false_word_of_what_is_held(seed: int) -> None:
+    """The bytes of the old content go only after the journal's word of them."""
+    cut, begun = 0, False
+    while not begun:
+        cut += 1
+        disk = SimulatedDisk()
+        spool = await reopened(disk)
+        entry = await spool.request("iss", "a", 0, 1.0)
+        await spool.describe(entry, Manifest.of("a", CONTENT, CHUNK), 2.0)
+        await land(spool, entry, *range(6))
+        disk.power_cut_at = disk.calls + cut
+        with contextlib.suppress(PowerCut):
+            begun = await spool.describe(entry, Manifest.of("a", CONTENT[:-1], CHUNK), 3.0)
+        disk.reboot(seed)
+        spool = await reopened(disk)
+        (entry,) = spool.ledger
+        if (manifest := spool.manifest(entry)) is not None:
+            assert not entry.held & set(await spool.damaged(entry, manifest))
+    assert cut > 5
+
+
+async def test_a_download_given_up_while_it_is_read_back_ends_nothing() -> None:
+    spool = await reopened(SimulatedDisk())
+    landings = Landings(spool, Holdings())
+    entry, manifest = await spool.request("iss", "a", 0, 1.0), Manifest.of("a", CONTENT, CHUNK)
+    assert await landings.begin(entry, manifest, 2.0)
+    await land(spool, entry, *range(6))
+    await spool.drop(entry)
+    landings.forget(entry)
+    assert await landings.verify(entry, manifest, 3.0) is None
+    assert not await landings.begin(entry, manifest, 3.0)
+    assert landings.find("iss", manifest.file_id) is None
+
+
+async def test_a_chunk_of_another_download_is_taken_only_if_it_is_sound() -> None:
+    disk = SimulatedDisk()
+    spool = await reopened(disk)
+    holdings = Holdings()
+    landings = Landings(spool, holdings)
+    first = await spool.request("iss", "a", 0, 1.0)
+    manifest = Manifest.of("a", CONTENT, CHUNK)
+    await landings.begin(first, manifest, 2.0)
+    await land(spool, first, 1, 2)
+    for index in (1, 2):
+        holdings.stored(manifest.chunks[index])
+    disk.damage(spool.path(first, "part"), CHUNK + 3)
+    second = await spool.request("iss", "b", 0, 3.0)
+    await landings.begin(second, Manifest.of("b", CONTENT, CHUNK), 4.0)
+    assert second.held == {2}
+    assert not holdings.has(manifest.chunks[1])
 
 
 async def test_steps_of_what_was_given_up_meanwhile_do_nothing() -> None:
@@ -219,7 +287,9 @@ async def test_power_cut_at_each_call_keeps_every_promise(seed: int) -> None:
             assert entries["up"].state == "verified"
         if "landed" in promised and entries["down"].state != "verified":
             assert entries["down"].held >= promised["landed"]  # type: ignore[operator]
-            assert not set(await spool.damaged(entries["down"])) & promised["landed"]  # type: ignore[operator]
+            manifest = Manifest.of("down", CONTENT, CHUNK)
+            bad = await spool.damaged(entries["down"], manifest)
+            assert not set(bad) & promised["landed"]  # type: ignore[operator]
         if "fetched" in promised:
             assert await disk.read(spool.path(entries["down"], "fetched")) == CONTENT
         await _story(disk, {})  # life goes on

@@ -31,6 +31,16 @@ async def test_chunks_come_back_after_a_restart() -> None:
         assert await again.get(chunk) == data
 
 
+async def test_chunks_that_find_no_room_leave_no_drafts() -> None:
+    disk = SimulatedDisk(capacity=1500)
+    store = await ChunkStore.open(disk, ROOT)
+    with pytest.raises(ResourceError, match="no space left"):
+        await store.put(chunks(0, 1, 2))
+    assert disk.used_bytes == 0
+    await store.put(chunks(3))
+    assert store.ids == chunks(3).keys()
+
+
 async def test_a_chunk_under_a_wrong_id_is_refused() -> None:
     store = await ChunkStore.open(SimulatedDisk(), ROOT)
     with pytest.raises(IntegrityError):

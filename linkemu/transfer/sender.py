@@ -131,9 +131,10 @@ class Sender:
         if report.number <= self._report_number:
             return
         self._report_number = report.number
-        current = self._poller.heard(report.token, now)
+        to_this_life = report.polled_epoch == self._epoch
+        current = self._poller.heard(report.token if to_this_life else 0, now)
         self._lines.credit_bytes = report.credit_bytes
-        highest = report.highest if report.polled_epoch == self._epoch else 0
+        highest = report.highest if to_this_life else 0
         for section in report.sections:
             offer = self._book.get(section.file_id)
             if offer is not None:

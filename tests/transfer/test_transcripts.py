@@ -682,6 +682,25 @@ def test_old_lives_of_the_peer_are_not_heard(world: World) -> None:
     assert endpoint.counters.frames_refused == 1
 
 
+@pytest.mark.parametrize(("asked_by", "sent"), [(1, False), (2, True)])
+def test_what_an_earlier_life_was_told_is_no_inventory_for_this_one(asked_by: int, sent: bool) -> None:
+    """Tokens begin anew with each life: a report that was long on its way may hold a high one."""
+    manifest = Manifest.of("a", noise(5000), 65536)
+    holdings = Holdings()
+    holdings.know(manifest)
+    satellite, ground = Endpoint(holdings, 7), Endpoint(Holdings(), 2)
+    for endpoint in (satellite, ground):
+        endpoint.cue(LinkCue(RATE_BPS, True, 0.005, 8192), 0.0)
+    entry = frames.Entry(manifest.file_id, len(manifest.encoded), 0, 0)
+    satellite.receive(frames.encode_poll(frames.Poll(asked_by, 3, 99, (entry,))), 0.0)
+    ground.offer(manifest, 0, (), 0.0)
+    ground.transmit(0.0)
+    for report in satellite.transmit(0.0):
+        ground.receive(report, 0.01)
+    [wanted] = [event for event in ground.events() if isinstance(event, ChunkWanted)] or [None]
+    assert (wanted is not None) == sent
+
+
 def test_calls_may_come_in_any_order() -> None:
     """Answers to events that never were, or were long ago, change nothing."""
     endpoint = Endpoint(Holdings(), 1)

@@ -95,7 +95,7 @@ class Catalogue:
                 await self._journal.append(_record(file_id, None))
 
     async def drop(self, file_id: bytes) -> list[bytes]:
-        """Forget a file; the ids of the chunks that no other file needs. After a ResourceError it is there."""
+        """Forget a file; the ids of the chunks that no other file needs. It is there after ResourceError."""
         await self.unverified(file_id)
         async with self._lock:
             if file_id not in self._manifests:

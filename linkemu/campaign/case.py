@@ -19,6 +19,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from linkemu import wholefile
 from linkemu.campaign.faults import AnyFault, Fault
 from linkemu.errors import InputError, ResourceError
 
@@ -71,13 +72,11 @@ def scenario_of(case: Case, path: Path) -> Path:
 
 def write(path: Path, case: Case) -> None:
     """Put the case there, whole; ResourceError if the system refuses."""
-    draft = path.with_name(path.name + ".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(to_json(case) + "\n")
-        draft.replace(path)
     except OSError as error:
         raise ResourceError(str(path), (error.strerror or str(error)).lower()) from error
+    wholefile.put(path, (to_json(case) + "\n").encode())
 
 
 def to_json(case: Case) -> str:

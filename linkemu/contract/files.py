@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from linkemu import wholefile
 from linkemu.errors import InputError
 from linkemu.machine import Direction
 
@@ -108,10 +109,7 @@ def direction_of(role: Role) -> Direction:
 
 
 def _store(path: Path, kind: TypeAdapter[_T], content: _T) -> None:
-    draft = path.with_name(path.name + ".tmp")
-    draft.touch(mode=0o600)  # it holds secrets
-    draft.write_bytes(kind.dump_json(content, indent=2) + b"\n")
-    draft.replace(path)
+    wholefile.put(path, kind.dump_json(content, indent=2) + b"\n", mode=0o600)  # it holds secrets
 
 
 def _read(path: Path, kind: TypeAdapter[_T]) -> _T:

@@ -72,6 +72,8 @@ def unpack(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     except OSError as error:
         raise TimelineError(f"{path}: can't be read: {error.strerror or error}") from error
     except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError, ValueError) as error:
+        # What zipfile, json and numpy raise on foreign bytes: a member that is absent (KeyError), of another
+        # zip version (NotImplementedError), encrypted (RuntimeError), no JSON or npy (ValueError).
         raise TimelineError(f"{path}: not a sky file, or truncated or corrupt ({error})") from error
 
 

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from linkemu.errors import ResourceError, TimelineError
+from linkemu import wholefile
+from linkemu.errors import TimelineError
 from linkemu.link import skyfile
 from linkemu.link.cause import PLANNED as PLANNED
 from linkemu.link.cause import Cause as Cause
@@ -101,15 +102,15 @@ class Sky:
         return skyfile.digest({**description, **scheduled}, arrays)
 
     def save(self, path: Path) -> None:
-        """Write the file, after the same checks that ``load`` makes; the same sky gives the same bytes."""
+        """Write the file, after the same checks that ``load`` makes; the same sky gives the same bytes.
+
+        A file that was there is replaced whole, or stays as it is (ResourceError).
+        """
         for timeline in self.timelines.values():
             check(timeline)
         description, arrays = _describe(self)
         header = {"sky": dict(self.header), **description, "digest": self.digest()}
-        try:
-            path.write_bytes(skyfile.pack(header, arrays))
-        except OSError as error:
-            raise ResourceError(str(path), error.strerror or str(error)) from error
+        wholefile.put(path, skyfile.pack(header, arrays))
 
     @classmethod
     def load(cls, path: Path) -> Sky:

@@ -7,12 +7,12 @@ A file is the old one or the new one after a crash, never a torn one. Traces alo
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
+from linkemu import wholefile
 from linkemu.errors import InputError, RecordError, ResourceError
 
 Sum = tuple[int, str]
@@ -21,16 +21,11 @@ Sum = tuple[int, str]
 
 def put(path: Path, data: bytes) -> None:
     """Write the file, durable when this returns. ResourceError if the disk refuses."""
-    draft = path.with_name(path.name + ".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
     except OSError as error:
         raise ResourceError(str(path), error.strerror or str(error)) from error
+    wholefile.put(path, data)
 
 
 def put_document(path: Path, document: object) -> None:

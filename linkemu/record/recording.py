@@ -49,7 +49,7 @@ class Recording:
         """
         make_room(directory)
         origin = None if played.scenario is None else _keep_scenario(directory, played.scenario, played)
-        _save_sky(directory / SKY, played.sky)
+        played.sky.save(directory / SKY)
         for node, plan in played.plans.items():
             files.put(directory / PLANS / f"{node}.json", plan.to_json().encode() + b"\n")
         files.put_document(directory / FAULTS, list(played.faults))
@@ -118,15 +118,6 @@ def make_room(directory: Path) -> None:
         raise InputError(str(directory), "is not a directory") from None
     except OSError as error:
         raise ResourceError(str(directory), error.strerror or str(error)) from error
-
-
-def _save_sky(path: Path, sky: Sky) -> None:
-    draft = path.with_name(path.name + ".tmp")
-    sky.save(draft)
-    try:
-        draft.replace(path)
-    except OSError as error:
-        raise ResourceError(str(path), error.strerror or str(error)) from error
 
 
 def _keep_scenario(directory: Path, scenario: Scenario, played: Played) -> Origin:

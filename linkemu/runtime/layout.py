@@ -24,6 +24,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from linkemu import wholefile
 from linkemu.contract import Address
 from linkemu.errors import InputError, ResourceError
 
@@ -47,11 +48,7 @@ class Marker:
 
     def write(self) -> None:
         """Put the marker in place, whole."""
-        path = self.directory / MARKER
-        draft = path.with_name(MARKER + ".tmp")
-        draft.touch(mode=0o600)
-        draft.write_bytes(_MARKER.dump_json(self, indent=2) + b"\n")
-        draft.replace(path)
+        wholefile.put(self.directory / MARKER, _MARKER.dump_json(self, indent=2) + b"\n", mode=0o600)
 
 
 _MARKER = TypeAdapter(Marker)

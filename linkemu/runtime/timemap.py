@@ -8,11 +8,11 @@ CLOCK_MONOTONIC counts from the boot of one machine: a map of another boot is re
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from linkemu.errors import ClockError, ResourceError
+from linkemu import wholefile
+from linkemu.errors import ClockError
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -64,15 +64,7 @@ class TimeMap:
     def save(self, path: Path) -> None:
         """Put the map at ``path``, old or new after a crash, never torn."""
         content = {"boot": _boot_id(), "version": self.version, "pieces": [asdict(p) for p in self.pieces]}
-        draft = path.with_name(path.name + ".tmp")
-        try:
-            with draft.open("w") as file:
-                file.write(json.dumps(content) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        except OSError as error:
-            raise ResourceError(str(path), error.strerror or str(error)) from None
+        wholefile.put(path, (json.dumps(content) + "\n").encode())
 
     @classmethod
     def load(cls, path: Path) -> TimeMap | None:

@@ -138,6 +138,9 @@ class Station:
 
     def _light(self, end: LinkEnd, light: bool, now: float) -> None:
         self.record("light" if light else "dark", peer=end.peer)
+        for entry in [*self.puts.values(), *self.gets.values()]:
+            if entry.satellite == end.peer:
+                self.progress.changed(entry)
         if light:
             self.choose(end)
 

@@ -13,7 +13,6 @@ from bisect import bisect_right, insort_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import takewhile
 from operator import attrgetter
 
 from linkemu.link.capacity import BYTE, Capacity
@@ -223,12 +222,6 @@ class Channel:
         if run >= 0 and self._run_start[run] + self._run_count[run] > first_slot:
             return True
         return bool(self._veils) and any(veil.hides(first_slot, last_slot) for veil in self._veils)
-
-    def erased_slots_until(self, time_ns: int) -> int:
-        """How many slots the timeline has asked to erase up to a time."""
-        runs = zip(self._run_start, self._run_count, strict=True)
-        slots = time_ns // self.timeline.slot_ns
-        return sum(min(count, slots - start) for start, count in takewhile(lambda run: run[0] < slots, runs))
 
     def _settle(self, now_ns: int) -> None:
         """Move what has left by ``now_ns`` from the queue into flight, and drop what has waited too long."""

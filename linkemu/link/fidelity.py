@@ -89,7 +89,7 @@ class LinkFidelity:
     corrupted_frames: int = 0  # by faults, as are the next two
     reordered_frames: int = 0
     duplicated_frames: int = 0
-    erased_slots: int = 0  # asked for by the timeline so far
+    erased_slots: int = 0  # so far, by the timeline or by faults
     capacity_bytes: int = 0  # what the timeline's rate has allowed so far
     used_share: float | None = None  # of that capacity, erased frames included
     delay_error_p50_s: float | None = None  # egress achieved less the channel's answer
@@ -189,6 +189,7 @@ class _LinkRecorder:
         self._light = (0, 0)
         self._lights: list[tuple[int, int]] = []
         self._capacity: object = None
+        channel.overlaid.erased_until(0)
 
     def delivered(self, delivery: Delivery, achieved_ns: int) -> None:
         late_ns = max(0, achieved_ns - delivery.due_ns)
@@ -252,7 +253,7 @@ class _LinkRecorder:
             corrupted_frames=before.corrupted_frames + count.corrupted,
             reordered_frames=before.reordered_frames + count.reordered,
             duplicated_frames=before.duplicated_frames + count.duplicated,
-            erased_slots=self._channel.erased_slots_until(now_ns),
+            erased_slots=self._channel.overlaid.erased_until(now_ns),
             capacity_bytes=capacity_bytes,
             used_share=(delivered_bytes + erased_bytes) / capacity_bytes if capacity_bytes else None,
             delay_error_p50_s=self._errors.quantile_s(0.5),

@@ -25,7 +25,8 @@ from linkemu.access.settings import Address
 from linkemu.access.tcp import resolve
 from linkemu.errors import ResourceError
 from linkemu.link.channel import Delivery
-from linkemu.link.lane import Lane, Leg
+from linkemu.link.lane import Lane
+from linkemu.link.sheaf import Leg
 from linkemu.runtime.udp import Port
 
 _HEARD = select.EPOLLIN | select.EPOLLONESHOT

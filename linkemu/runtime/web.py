@@ -9,12 +9,15 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from linkemu.contract import Address
 from linkemu.errors import ResourceError
+
+if TYPE_CHECKING:
+    from linkemu.contract import Address
 
 _BACKLOG = 128
 

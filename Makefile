@@ -32,8 +32,10 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 bench: $(VENV)/installed-dev
-	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
-	@echo "== bench/dataplane"; $(BIN)/python -m bench.dataplane
+	@missed=; \
+	for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || missed="$$missed $$file"; done; \
+	echo "== bench/dataplane"; $(BIN)/python -m bench.dataplane || missed="$$missed bench/dataplane"; \
+	[ -z "$$missed" ] || { echo "not met:$$missed" >&2; exit 1; }
 
 soak: $(VENV)/installed-dev
 	LINKEMU_KILLS=$(KILLS) $(BIN)/python -m pytest -m acceptance -k kill --timeout 3600

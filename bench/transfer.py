@@ -117,73 +117,82 @@ def statement_us(chunks: int) -> float:
     return 1e6 * (time.process_time() - start) / _STATEMENTS
 
 
-def run(arguments: argparse.Namespace) -> None:
-    rate_bps = round(arguments.rate_Mbps * 1e6)
-    size = arguments.size_MiB * _MIB
-    duration_s = 3 * 8 * size / rate_bps + 10
-    slots = int(duration_s * 1000)
-    draw = random.Random(7)
-    erased = [(slot, 1) for slot in range(slots) if draw.random() < arguments.erased]
-    erased_down = [(slot, 1) for slot in range(slots) if draw.random() < arguments.erased]
-    delay_s = arguments.delay_ms / 1e3
-    channels = (
-        Channel(constant("g", "s", Direction.UP, rate_bps, delay_s, duration_s, erased=erased)),
-        Channel(constant("g", "s", Direction.DOWN, rate_bps, delay_s, duration_s, erased=erased_down)),
-    )
-    frame_bytes = arguments.frame_bytes or frame_bytes_for(rate_bps)
-    cue = LinkCue(rate_bps, True, delay_s, frame_bytes)
+class Play:
+    """One file over one link, from ground to satellite, until the satellite says that it is complete."""
 
-    pattern = draw.randbytes(_MIB)
-    builder = Builder("bench")
-    for index in range(arguments.size_MiB):
-        builder.add(index.to_bytes(8, "big") + pattern[8:])
-    manifest = builder.finish()
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.size = options.size_MiB * _MIB
+        self.rate_bps = round(options.rate_Mbps * 1e6)
+        self.frame_bytes = options.frame_bytes or frame_bytes_for(self.rate_bps)
+        duration_s = 3 * 8 * self.size / self.rate_bps + 10
+        draw = random.Random(7)
+        self.slots = int(duration_s * 1000)
+        erased = [[(slot, 1) for slot in range(self.slots) if draw.random() < options.erased] for _ in "ud"]
+        self.erased = erased[0]
+        delay_s = options.delay_ms / 1e3
+        self.channels = [
+            Channel(constant("g", "s", way, self.rate_bps, delay_s, duration_s, erased=runs))
+            for way, runs in zip(Direction, erased, strict=True)
+        ]
+        self._pattern = draw.randbytes(_MIB)
+        builder = Builder("bench")
+        for index in range(options.size_MiB):
+            builder.add(self._content(index))
+        self._manifest = builder.finish()
+        self.ground, self.satellite = Meter(Endpoint(Holdings(), 1)), Meter(Endpoint(Holdings(), 1))
+        for meter in (self.ground, self.satellite):
+            meter.endpoint.cue(LinkCue(self.rate_bps, True, delay_s, self.frame_bytes), 0.0)
+        self.ground.endpoint.offer(self._manifest, 0, (), 0.0)
+        self.finished_s: float | None = None
 
-    ground, satellite = Meter(Endpoint(Holdings(), 1)), Meter(Endpoint(Holdings(), 1))
-    meters = (ground, satellite)
-    now = 0.0
-    finished_s: float | None = None
-    for meter in meters:
-        meter.endpoint.cue(cue, now)
-    ground.endpoint.offer(manifest, 0, (), now)
+    def run(self) -> float:
+        """The time at which the file was complete."""
+        now, meters = 0.0, (self.ground, self.satellite)
+        while self.finished_s is None:
+            for meter, out, back in zip(meters, self.channels, self.channels[::-1], strict=True):
+                meter.call(receive, meter.endpoint, back.transmit(now), now)
+                for event in meter.call(meter.endpoint.events):
+                    self._answer(meter, event, now)
+                for datagram in meter.call(meter.endpoint.transmit, now):
+                    out.receive(datagram, now)
+            times = [meter.call(meter.endpoint.next_wakeup) for meter in meters]
+            times += [channel.next_wakeup() for channel in self.channels]
+            now = max(now + _GATHER_S, min(time for time in times if time is not None))
+        return self.finished_s
 
-    while finished_s is None:
-        for side, meter in enumerate(meters):
-            endpoint = meter.endpoint
-            meter.call(receive, endpoint, channels[1 - side].transmit(now), now)
-            for event in meter.call(endpoint.events):
-                match event:
-                    case events.ChunkWanted(_, index, chunk_id, _, _):
-                        content = index.to_bytes(8, "big") + pattern[8:]
-                        meter.call(endpoint.supply, chunk_id, content, now, True)
-                    case events.ChunkReceived(chunk_id, _):
-                        meter.call(endpoint.stored, chunk_id, now)
-                    case events.FileComplete(file_id):
-                        finished_s = now
-                        meter.call(endpoint.verified, file_id, manifest.sha256, True, now)
-            for datagram in meter.call(endpoint.transmit, now):
-                channels[side].receive(datagram, now)
-        times = [meter.call(meter.endpoint.next_wakeup) for meter in meters]
-        times += [channel.next_wakeup() for channel in channels]
-        now = max(now + _GATHER_S, min(time for time in times if time is not None))
+    def _answer(self, meter: Meter, event: events.Event, now: float) -> None:
+        """As a node with a disk that takes no time."""
+        match event:
+            case events.ChunkWanted(_, index, chunk_id, _, _):
+                meter.call(meter.endpoint.supply, chunk_id, self._content(index), now, True)
+            case events.ChunkReceived(chunk_id, _):
+                meter.call(meter.endpoint.stored, chunk_id, now)
+            case events.FileComplete(file_id):
+                self.finished_s = now
+                meter.call(meter.endpoint.verified, file_id, self._manifest.sha256, True, now)
 
-    goodput_bps = 8 * size / finished_s
-    allowed_bps = allowed_goodput(rate_bps, slots, erased, frame_bytes, finished_s)
-    counters = ground.endpoint.counters
-    back = satellite.endpoint.counters
-    gigabytes = size / 1e9
-    frames = counters.frames_sent
-    print(f"size {arguments.size_MiB} MiB, {rate_bps / 1e6:.0f} Mbit/s, one way {arguments.delay_ms} ms, "
-          f"{arguments.erased:.1%} of slots erased, frames of {frame_bytes} B")  # fmt: skip
+    def _content(self, index: int) -> bytes:
+        return index.to_bytes(8, "big") + self._pattern[8:]
+
+
+def run(options: argparse.Namespace) -> None:
+    play = Play(options)
+    finished_s = play.run()
+    goodput_bps = 8 * play.size / finished_s
+    allowed_bps = allowed_goodput(play.rate_bps, play.slots, play.erased, play.frame_bytes, finished_s)
+    there, back = play.ground.endpoint.counters, play.satellite.endpoint.counters
+    GB, frames = play.size / 1e9, there.frames_sent
+    print(f"size {options.size_MiB} MiB, {play.rate_bps / 1e6:.0f} Mbit/s, one way {options.delay_ms} ms, "
+          f"{options.erased:.1%} of slots erased, frames of {play.frame_bytes} B")  # fmt: skip
     print(f"goodput          {goodput_bps / 1e6:.1f} Mbit/s in {finished_s:.3f} s")
     print(f"allowed          {allowed_bps / 1e6:.1f} Mbit/s, ratio {goodput_bps / allowed_bps:.4f}")
-    print(f"frames           {frames}, lost {channels[0].counters.erased}, "
-          f"repaired {counters.repaired_bytes / size:.2%}, duplicates {back.duplicate_bytes} B")  # fmt: skip
-    print(f"reports          {back.report_bytes_sent / size:.4%} of the file's bytes")
-    print(f"sender CPU       {ground.cpu_s / gigabytes:.3f} s/GB, {1e6 * ground.cpu_s / frames:.1f} us/frame")
-    print(f"receiver CPU     {satellite.cpu_s / gigabytes:.3f} s/GB, "
-          f"{1e6 * satellite.cpu_s / frames:.1f} us/frame")  # fmt: skip
-    print(f"acknowledged chunks resent: {counters.acknowledged_resent}")
+    repaired = there.repaired_bytes / play.size
+    print(f"frames           {frames}, lost {play.channels[0].counters.erased}, "
+          f"repaired {repaired:.2%}, duplicates {back.duplicate_bytes} B")  # fmt: skip
+    print(f"reports          {back.report_bytes_sent / play.size:.4%} of the file's bytes")
+    for who, meter in (("sender", play.ground), ("receiver", play.satellite)):
+        print(f"{who + ' CPU':<16} {meter.cpu_s / GB:.3f} s/GB, {1e6 * meter.cpu_s / frames:.1f} us/frame")
+    print(f"acknowledged chunks resent: {there.acknowledged_resent}")
 
 
 if __name__ == "__main__":

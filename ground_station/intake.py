@@ -24,9 +24,9 @@ from starlette.routing import Route
 from ground_station import contacts
 from ground_station.custody import Entry, custody_id
 from ground_station.incoming import PIECE_BYTES, Incoming, NameTakenError
-from ground_station.listener import serve_http
 from ground_station.station import Station
 from linkemu.errors import InputError, ResourceError
+from linkemu.runtime import web
 from linkemu.transfer.manifest import MAX_NAME_BYTES, Manifest
 
 CATALOGUE_NAME = ".catalogue"
@@ -45,7 +45,7 @@ async def serve(station: Station, listener: socket.socket) -> None:
     station.record("door", host=host, port=port)
     if station.context.door_open is not None:
         station.context.door_open((host, port))
-    await serve_http(application(station), listener)
+    await web.serve(application(station), listener)
 
 
 def application(station: Station) -> Starlette:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from ground_station.intake import serve
-from ground_station.listener import bind
 from ground_station.spool import Spool
 from ground_station.station import Station
 from ground_station.work import work
 from linkemu.errors import LinkemuError
 from linkemu.runtime.linkend import next_epoch
 from linkemu.runtime.node import Context
+from linkemu.runtime.web import listen
 
 
 async def run(context: Context) -> None:
@@ -23,7 +23,7 @@ async def run(context: Context) -> None:
     await context.disk.make_directory(context.root)
     spool = await Spool.open(context.disk, context.root, context.settings.chunk_bytes)
     station = Station(context, spool, await next_epoch(context.disk, context.root))
-    door = bind(context.http) if context.http is not None else None
+    door = listen(context.http, "http door") if context.http is not None else None
     ready = asyncio.Event()
     try:
         async with asyncio.TaskGroup() as tasks:

@@ -17,12 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 from urllib.parse import quote, unquote
 
-from pydantic import TypeAdapter, ValidationError
-
 from linkemu.errors import FormatError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 ROOT = "linkemu"
 
@@ -45,6 +46,8 @@ _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
 
 def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     if kind not in _ADAPTERS:
+        from pydantic import TypeAdapter  # a data plane names topics alone, and starts in half the time
+
         _ADAPTERS[kind] = TypeAdapter(kind)
     return _ADAPTERS[kind]
 
@@ -66,6 +69,8 @@ class Posting:
     @classmethod
     def read(cls, payload: bytes | bytearray | str) -> Self:
         """The message in ``payload``; FormatError in one line if it isn't one."""
+        from pydantic import ValidationError
+
         try:
             message: Self = _adapter(cls).validate_json(payload)
         except ValidationError as error:

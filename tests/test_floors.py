@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,3 +176,13 @@ def test_a_clock_or_a_chance_is_seen(code: str) -> None:
 
 def test_seeded_bits_are_free() -> None:
     assert wrong_uses(ast.parse("import numpy as np\nnp.random.Philox(key=1).random_raw(3)")) == []
+
+
+def test_a_data_plane_loads_nothing_that_reads_scenarios_or_checks_files() -> None:
+    """Each proxy and exec starts a process of its own: what it needn't load, nobody waits for."""
+    script = """
+import sys, linkemu.access.dataplane, linkemu.access.exec_plane
+print(*sorted({"pydantic", "linkemu.scenario", "linkemu.forecast", "asyncio", "uvicorn"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"

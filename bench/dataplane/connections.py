@@ -167,10 +167,10 @@ def measure(count: int, rate_bps: int, seconds: float, warm_s: float) -> Outcome
         program = [sys.executable, "-c", _FLOOD, address[0], str(address[1]), str(count), str(BUFFER_BYTES)]
         with subprocess.Popen(program) as flood:
             try:
-                while sum(1 for total in sink.totals.values() if total) < count:
+                while sum(total > 0 for total in sink.totals.values()) < count and flood.poll() is None:
                     sink.round()
-                    if flood.poll() is not None:
-                        raise SystemExit("the clients have died")
+                if flood.poll() is not None:
+                    raise SystemExit("the clients have died")
                 return _watch(sink, pid, rate_bps, seconds, warm_s)
             finally:
                 flood.kill()

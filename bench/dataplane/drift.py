@@ -31,7 +31,7 @@ from linkemu.access.lit import lit_capacity
 from linkemu.access.settings import Address, Door, Proxy
 from linkemu.forecast import forecast
 from linkemu.link.capacity import BYTE, Capacity
-from linkemu.link.channel import DelayCurve
+from linkemu.link.delay import DelayCurve
 from linkemu.link.timeline import Cause, LinkTimeline, Sky, constant
 from linkemu.machine import Direction
 from linkemu.scenario import load

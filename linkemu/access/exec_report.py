@@ -47,6 +47,7 @@ class Witness:
         self._light = (0, -1)  # the stretch of the last burst, with when its first and last light left, ns
         self._first_ns = self._last_ns = 0
         self._edges: dict[tuple[int, int], tuple[int, int]] = {}
+        beam.channel.overlaid.erased_until(0)
 
     def delivered(self, flight: Flight, achieved_ns: int) -> None:
         """The burst has been written at ``achieved_ns``."""
@@ -106,7 +107,7 @@ class Witness:
             "reordered_packets": tally.reordered,
             "duplicated_packets": tally.duplicated,
             "strange_frames": tally.strange,
-            "erased_slots": self._beam.channel.erased_slots_until(now_ns),
+            "erased_slots": self._beam.channel.overlaid.erased_until(now_ns),
             "capacity_bytes": self._beam.channel.capacity.position(now_ns) // BYTE,
             "dark_bursts": self._in_the_dark,
             "delay_error_p50_s": self._errors.quantile_s(0.5),

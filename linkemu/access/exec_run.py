@@ -20,7 +20,8 @@ from typing import Any
 
 from linkemu.access.exec_order import Forward, Granted, Order
 from linkemu.errors import ResourceError
-from linkemu.link.channel import DelayCurve, default_queue_bytes
+from linkemu.link.channel import default_queue_bytes
+from linkemu.link.delay import DelayCurve
 from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
 from linkemu.record.played import Row

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from linkemu.errors import FormatError
 from linkemu.link.fidelity import Edge, Histogram
-from linkemu.link.lane import Leg
+from linkemu.link.sheaf import Leg
 
 DELAY_BOUND_S = 2e-3  # added delay at p99 that is met on a machine with time to spare
 RATE_BOUND = 1e-3

@@ -16,7 +16,7 @@ from linkemu.access.lit import lit_segments
 from linkemu.access.serialiser import Span, lasting, long_lights
 from linkemu.errors import InputError
 from linkemu.link.capacity import Capacity
-from linkemu.link.channel import DelayCurve
+from linkemu.link.delay import DelayCurve
 from linkemu.link.overlaid import Overlaid
 from linkemu.link.overlay import Overlay, common_boundary, refuse_for_streams
 from linkemu.link.player import Key

@@ -12,7 +12,7 @@ import errno
 import os
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,19 @@ class Catch:
     stamps_ns: Integers  # (n,) CLOCK_MONOTONIC
     names: NDArray[np.uint8]  # (n, 28) struct sockaddr
     drops: int | None  # dropped by the kernel so far, if it says so
+
+    def only(self, kept: NDArray[np.bool_]) -> Catch:
+        """The messages that are ``kept`` (n,) alone."""
+        long = self.sizes.max() > HEAD_BYTES
+        return replace(
+            self,
+            heads=self.heads[kept],
+            tails=self.tails[kept] if long else self.tails[: kept.sum()],  # no copy where nothing is in them
+            sizes=self.sizes[kept],
+            segments=None if self.segments is None else self.segments[kept],
+            stamps_ns=self.stamps_ns[kept],
+            names=self.names[kept],
+        )
 
 
 def join_segments(end: socket.socket) -> bool:

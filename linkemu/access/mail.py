@@ -77,7 +77,7 @@ class Trays:
 
 
 class Mail:
-    """A sheaf (link/lane.py) of datagrams of one direction; ``left`` is how many haven't come out yet."""
+    """A sheaf (link/sheaf.py) of datagrams of one direction; ``left`` is how many haven't come out yet."""
 
     __slots__ = ("_offsets", "_owners", "_runs", "_trays", "left", "parts", "sizes", "tray")
 

@@ -15,7 +15,7 @@ from linkemu.access.serialiser import Serialiser, Span, lasting, shared
 from linkemu.access.settings import Behaviour, Door
 from linkemu.access.way import Way
 from linkemu.errors import InputError
-from linkemu.link.channel import DelayCurve
+from linkemu.link.delay import DelayCurve
 from linkemu.link.lane import Lane
 from linkemu.link.overlay import Overlay
 from linkemu.link.timeline import LinkTimeline, Sky

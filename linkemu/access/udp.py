@@ -11,12 +11,11 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
 from linkemu.access.gauge import Gauge
-from linkemu.access.intake import HEAD_BYTES, MOST, Catch, Intake, Peer, join_segments, peer
+from linkemu.access.intake import MOST, Catch, Intake, Peer, join_segments, peer
 from linkemu.access.mail import Mail, Parcel, Trays
 from linkemu.access.outlet import post
 from linkemu.access.pace import Pace
@@ -25,7 +24,8 @@ from linkemu.access.settings import Address
 from linkemu.access.tcp import resolve
 from linkemu.errors import ResourceError
 from linkemu.link.channel import Delivery
-from linkemu.link.lane import Lane, Leg
+from linkemu.link.lane import Lane
+from linkemu.link.sheaf import Leg
 from linkemu.runtime.udp import Port
 
 _HEARD = select.EPOLLIN | select.EPOLLONESHOT
@@ -182,11 +182,11 @@ class UdpDoor:
         if self._at_first_byte:
             self._pace.begin()
         owners: list[Client | None] = self._owners(catch) if ear.client is None else [ear.client]
-        if not all(owners):
-            catch, owners = _without(catch, owners)
         known = [owner for owner in owners if owner is not None]
         if not known:
             return count
+        if len(known) < len(owners):
+            catch = catch.only(np.array([owner is not None for owner in owners]))
         heard_s = time.monotonic()
         for owner in set(known):
             owner.heard_s = heard_s
@@ -287,21 +287,3 @@ class UdpDoor:
         self._busy.pop(ear, None)
         self._reactor.remove(ear.port.socket.fileno())
         ear.port.close()
-
-
-def _without(catch: Catch, owners: list[Client | None]) -> tuple[Catch, list[Client | None]]:
-    """A catch less the messages of those who are turned away."""
-    if len(owners) == 1:
-        return catch, []
-    kept = np.array([owner is not None for owner in owners])
-    segments = None if catch.segments is None else catch.segments[kept]
-    rest = replace(
-        catch,
-        heads=catch.heads[kept],
-        tails=catch.tails[kept] if catch.sizes.max() > HEAD_BYTES else catch.tails[: kept.sum()],
-        sizes=catch.sizes[kept],
-        segments=segments,
-        stamps_ns=catch.stamps_ns[kept],
-        names=catch.names[kept],
-    )
-    return rest, [owner for owner in owners if owner is not None]

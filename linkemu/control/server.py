@@ -14,20 +14,18 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
-
-import uvicorn
-from starlette.types import ASGIApp
 
 from linkemu.access.settings import Address, spoken
 from linkemu.control import api, toxiproxy
 from linkemu.control.wire import Wire
 from linkemu.errors import InputError, ResourceError
 from linkemu.link.timeline import Sky
+from linkemu.runtime.web import Server, listen
 
 _START_S = 10.0
+_MOST_CONNECTIONS = 256  # a stream of events holds one
 
 
 class Control:
@@ -101,9 +99,10 @@ class Control:
     async def _serve(self, desk: socket.socket, links: dict[str, int]) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         wire = Wire(desk)
-        servers = [(_server(api.application(wire, links, self.token)), self._listener)]
+        doors = [(api.application(wire, links, self.token), self._listener)]
         if self._toxiproxy is not None:
-            servers.append((_server(toxiproxy.application(wire, links)), self._toxiproxy))
+            doors.append((toxiproxy.application(wire, links), self._toxiproxy))
+        servers = [(Server(each, most_connections=_MOST_CONNECTIONS), listener) for each, listener in doors]
         try:
             async with asyncio.TaskGroup() as group:
                 for server, listener in servers:
@@ -117,28 +116,6 @@ class Control:
             wire.close()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: the command has its own."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _server(application: ASGIApp) -> uvicorn.Server:
-    config = uvicorn.Config(
-        application,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=1,
-        limit_concurrency=256,
-        http="h11",
-        ws="none",
-    )
-    return _Server(config)
-
-
 def _bind(address: Address, where: str) -> socket.socket:
     host, port = address
     numeric = "127.0.0.1" if host == "localhost" else host
@@ -148,14 +125,4 @@ def _bind(address: Address, where: str) -> socket.socket:
         is_loopback = False
     if not is_loopback:
         raise InputError(where, f"{host} is not a loopback address, such as 127.0.0.1 or [::1]")
-    family = socket.AF_INET6 if ":" in numeric else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio lets it delay
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((numeric, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise ResourceError(f"{where} {spoken(address)}", error.strerror or str(error)) from None
-    listener.setblocking(False)
-    return listener
+    return listen((numeric, port), where)

@@ -13,10 +13,10 @@ from bisect import bisect_right, insort_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import takewhile
 from operator import attrgetter
 
 from linkemu.link.capacity import BYTE, Capacity
+from linkemu.link.delay import DelayCurve
 from linkemu.link.lots import Affliction, Veil, flipped, harm_at
 from linkemu.link.overlaid import Overlaid
 from linkemu.link.overlay import Overlay
@@ -58,34 +58,6 @@ class Counters:
     corrupted: int = 0
     reordered: int = 0
     duplicated: int = 0
-
-
-class DelayCurve:
-    """One-way light time by the timeline's polynomials; held constant beyond the ends of its segments."""
-
-    def __init__(self, timeline: LinkTimeline) -> None:
-        self._starts = timeline.delay_start_ns.tolist()
-        self._length = timeline.delay_length_ns
-        self._terms: list[list[float]] = [terms[::-1] for terms in timeline.delay_s.tolist()]
-
-    def __call__(self, time_ns: int) -> int:
-        """Delay in ns of what leaves at ``time_ns``."""
-        i = max(0, bisect_right(self._starts, time_ns) - 1)
-        u = min(max((time_ns - self._starts[i]) / self._length, 0.0), 1.0)
-        seconds = 0.0
-        for term in self._terms[i]:
-            seconds = seconds * u + term
-        return round(seconds * _NS)
-
-    def shortest(self) -> int:
-        """The shortest delay in ns at either end of any segment, 0 without segments."""
-        ends = [t for start in self._starts for t in (start, start + self._length - 1)]
-        return min(map(self, ends), default=0)
-
-    def longest(self) -> int:
-        """The longest delay in ns at either end of any segment, 0 without segments."""
-        ends = [t for start in self._starts for t in (start, start + self._length - 1)]
-        return max(map(self, ends), default=0)
 
 
 class Channel:
@@ -223,12 +195,6 @@ class Channel:
         if run >= 0 and self._run_start[run] + self._run_count[run] > first_slot:
             return True
         return bool(self._veils) and any(veil.hides(first_slot, last_slot) for veil in self._veils)
-
-    def erased_slots_until(self, time_ns: int) -> int:
-        """How many slots the timeline has asked to erase up to a time."""
-        runs = zip(self._run_start, self._run_count, strict=True)
-        slots = time_ns // self.timeline.slot_ns
-        return sum(min(count, slots - start) for start, count in takewhile(lambda run: run[0] < slots, runs))
 
     def _settle(self, now_ns: int) -> None:
         """Move what has left by ``now_ns`` from the queue into flight, and drop what has waited too long."""

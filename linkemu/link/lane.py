@@ -8,92 +8,20 @@ comes. While an overlay asks for more than another rate, datagrams go through th
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linkemu.link.capacity import BYTE
 from linkemu.link.channel import DEFAULT_HOLD_S, Channel, Delivery
+from linkemu.link.delay import Delays
 from linkemu.link.overlay import Overlay
+from linkemu.link.sheaf import Integers, Leg, Loose, Placed, Sheaf
 from linkemu.link.timeline import LinkTimeline
 from linkemu.machine import Direction
 
-_NS = 1_000_000_000
 _MOST = 1 << 61  # of a position, counted from where a batch begins
-
-Integers = NDArray[np.int64]
-
-
-class Sheaf(Protocol):
-    """Datagrams that came together; whoever made it knows where their bytes are."""
-
-    @property
-    def sizes(self) -> Integers:
-        """Bytes of each, shape (n,)."""
-        ...
-
-    def datagram(self, row: int) -> bytes:
-        """One of them."""
-        ...
-
-
-class Loose:
-    """A sheaf of datagrams that are bytes."""
-
-    def __init__(self, datagrams: Sequence[bytes]) -> None:
-        self._datagrams = datagrams
-        self.sizes: Integers = np.array([len(each) for each in datagrams], dtype=np.int64)
-
-    def datagram(self, row: int) -> bytes:
-        return self._datagrams[row]
-
-
-@dataclass(slots=True, eq=False)
-class Placed:
-    """Some rows of a sheaf with their times, arrays of shape (n,). Those that are ``lost`` don't arrive."""
-
-    sheaf: Sheaf
-    rows: Integers
-    sizes: Integers
-    arrived_ns: Integers
-    start_ns: Integers
-    end_ns: Integers  # of leaving, or when an expired one is given up
-    due_ns: Integers
-    lost: NDArray[np.bool_] | None  # None: none is
-    expired: bool  # then it is one datagram, which left no place behind it
-    base: int  # position at which the first may begin
-    ahead: Integers  # position, from the base, at which each ends
-    left_ns: Integers  # when each is out of the queue: not before those ahead of it
-    before: tuple[int, int]  # position and due time of what went before
-    first: int = 0  # rows before this one have come out
-    left: int = 0  # rows before this one have left the queue
-
-    def tail(self, row: int) -> tuple[int, int]:
-        """Position and due time of what went before a row."""
-        if row == 0:
-            return self.before
-        return self.base + int(self.ahead[row - 1]), int(self.due_ns[row - 1])
-
-
-@dataclass(slots=True)
-class Leg:
-    """Rows of ``placed`` from ``first`` up to ``stop`` that are due now, lost ones among them."""
-
-    placed: Placed
-    first: int
-    stop: int
-
-    def kept(self) -> Integers | slice:
-        """Which of the arrays of ``placed`` it is, without those that are lost."""
-        lost = self.placed.lost
-        if lost is None:
-            return slice(self.first, self.stop)
-        return self.first + np.flatnonzero(~lost[self.first : self.stop])
 
 
 class Lane(Channel):
@@ -113,9 +41,7 @@ class Lane(Channel):
         self._flying: deque[Placed] = deque()  # those with rows that haven't come out
         self._runs = np.asarray(timeline.erased_slot, dtype=np.int64)
         self._run_ends = self._runs + np.asarray(timeline.erased_count, dtype=np.int64)
-        self._delay_starts: list[int] = timeline.delay_start_ns.tolist()
-        self._delay_terms = [_from_highest(terms) for terms in timeline.delay_s.tolist()]
-        self._delay_length = timeline.delay_length_ns
+        self._delays = Delays(timeline)
 
     def offer_many(self, sheaf: Sheaf, arrived_ns: Integers) -> int:
         """Queue all datagrams of a sheaf; how many won't come out of ``due_many``.
@@ -283,20 +209,9 @@ class Lane(Channel):
         self._sent = max(self._sent, self.capacity.position(dropped_ns))  # it stands in the way until then
         end_ns, due_ns = np.array([dropped_ns]), np.array([max(dropped_ns, self._last_due_ns)])
         lost, none = np.ones(1, dtype=np.bool_), np.zeros(1, dtype=np.int64)
+        base = self._sent
         return Placed(
-            sheaf,
-            rows,
-            sizes,
-            arrived_ns,
-            end_ns,
-            end_ns,
-            due_ns,
-            lost,
-            True,
-            self._sent,
-            none,
-            end_ns,
-            before,
+            sheaf, rows, sizes, arrived_ns, end_ns, end_ns, due_ns, lost, True, base, none, end_ns, before
         )
 
     def _launch(
@@ -319,24 +234,6 @@ class Lane(Channel):
         return Placed(
             sheaf, rows, sizes, arrived_ns, start_ns, end_ns, due_ns, lost, False, base, ahead, end_ns, before
         )
-
-    def _delays(self, times_ns: Integers) -> Integers:
-        """The light time of what leaves at these times, which don't decrease, as DelayCurve rounds it."""
-        first, last = (max(0, bisect_right(self._delay_starts, int(times_ns[k])) - 1) for k in (0, -1))
-        if first < last:
-            cut = int(np.searchsorted(times_ns, self._delay_starts[first + 1]))
-            return np.concatenate([self._delays(times_ns[:cut]), self._delays(times_ns[cut:])])
-        u = (times_ns - self._delay_starts[first]) / self._delay_length
-        if not (u[0] >= 0.0 and u[-1] <= 1.0):
-            u = np.minimum(np.maximum(u, 0.0), 1.0)
-        highest, *lower = self._delay_terms[first]
-        seconds = np.full(len(times_ns), highest)
-        for term in lower:
-            seconds *= u
-            seconds += term
-        seconds *= _NS
-        rounded: Integers = np.rint(seconds).astype(np.int64)
-        return rounded
 
     def _erased(self, start_ns: Integers, end_ns: Integers, flight_ns: Integers) -> NDArray[np.bool_] | None:
         """Law 10, as in the Channel; None if none is."""
@@ -410,10 +307,3 @@ class Lane(Channel):
             sheaf = Loose([datagram for datagram, _ in waiting])
             arrived_ns = np.array([at_ns for _, at_ns in waiting], dtype=np.int64)
             self._put(sheaf, np.arange(len(arrived_ns)), sheaf.sizes, arrived_ns)
-
-
-def _from_highest(terms: list[float]) -> list[float]:
-    """Terms of a polynomial for Horner's rule, without those at the top that are 0."""
-    while len(terms) > 1 and terms[-1] == 0.0:
-        terms = terms[:-1]
-    return terms[::-1]

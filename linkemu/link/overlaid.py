@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from linkemu.link.erased import Erased
 from linkemu.link.lots import Affliction, Veil
 from linkemu.link.overlay import Overlay
 from linkemu.link.timeline import LinkTimeline
@@ -22,6 +23,7 @@ class Overlaid:
 
     def __init__(self, timeline: LinkTimeline) -> None:
         self._timeline = timeline
+        self._erased: Erased | None = None
         self.all: tuple[Overlay, ...] = ()
         self.veils: tuple[Veil, ...] = ()
         self.afflictions: tuple[Affliction, ...] = ()
@@ -31,6 +33,8 @@ class Overlaid:
 
         Nobody will ask any more for what left before ``since_ns``.
         """
+        if self._erased is not None:
+            self.erased_until(since_ns)  # while those that end before it are still known
         effective = overlay.aligned(self._timeline.slot_ns, boundary_ns)
         fresh = [each for each in self.all if each.end_ns is None or each.end_ns > since_ns]
         self._keep((*fresh, effective))
@@ -53,6 +57,15 @@ class Overlaid:
     def live(self, now_ns: int) -> list[Overlay]:
         """Those that act now or later."""
         return [each for each in self.all if each.end_ns is None or each.end_ns > max(now_ns, each.start_ns)]
+
+    def erased_until(self, time_ns: int) -> int:
+        """How many slots the timeline or an overlay has erased up to a time, which never decreases.
+
+        Ask once before anything ends: only from then on the slots of what has ended are remembered.
+        """
+        if self._erased is None:
+            self._erased = Erased(self._timeline)
+        return self._erased.until(time_ns // self._timeline.slot_ns, self.veils)
 
     def segments(self, from_ns: int) -> tuple[list[int], list[int]]:
         """Edges (n+1,) and rates (n,) of the timeline with all caps and set rates, from ``from_ns`` on."""

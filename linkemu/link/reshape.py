@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkemu.errors import InputError
-from linkemu.link.channel import DelayCurve
+from linkemu.link.delay import DelayCurve
 from linkemu.link.invariants import ARRAYS
 from linkemu.link.timeline import Cause, LinkTimeline, Sky
 

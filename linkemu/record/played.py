@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from linkemu.link.timeline import Sky
 from linkemu.plan import Plan
-from linkemu.scenario import Changes, Scenario
 from linkemu.schedule import NodeFault, Schedule
+
+if TYPE_CHECKING:  # a data plane plays a sky, and has no need of all that reads scenarios
+    from linkemu.scenario import Changes, Scenario
 
 Row = dict[str, Any]
 """A live fault as a JSON object: "link", "direction" and the fields of an overlay (link/overlayform.py)."""

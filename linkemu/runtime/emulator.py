@@ -29,9 +29,10 @@ from linkemu.contract import (
     peek_frame,
 )
 from linkemu.errors import ContractError, FormatError, InputError, LinkemuError, ResourceError
-from linkemu.link.fidelity import Fidelity, Recorder
+from linkemu.link.fidelity import Fidelity
 from linkemu.link.overlay import Overlay
 from linkemu.link.player import Arrival, Key, Player
+from linkemu.link.recorder import Recorder
 from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
 from linkemu.runtime import mqtt, orders, realtime

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from linkemu.contract import NodeLink
-from linkemu.link.fidelity import Fidelity, Recorder
+from linkemu.link.fidelity import Fidelity
 from linkemu.link.player import Player
+from linkemu.link.recorder import Recorder
 from linkemu.machine import Direction
 from linkemu.plan import Plan
 from linkemu.runtime.clock import Clock, Timer

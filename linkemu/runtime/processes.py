@@ -25,6 +25,7 @@ from linkemu.runtime.layout import RunDirectory
 from linkemu.runtime.records import Records
 from linkemu.runtime.supervisor import Program
 from linkemu.scenario import Scenario
+from linkemu.schedule import Schedule
 
 EMULATOR = "emulator"
 _INSIDE = frozenset({"clock", "bit-flip", "disk"})  # faults that a node's process carries with it
@@ -52,39 +53,20 @@ def tell(
     trace: Callable[[str], Path] | None = None,
 ) -> Told:
     """Write sky, plans, node files and emulator file. ``trace``: where that of a node is recorded."""
-    nodes = roles(scenario)
-    emulator, *terminals = free_addresses(1 + len(nodes), socket.SOCK_DGRAM)
-    doors = _doors(scenario)
-    schedule = forecast.schedule
+    told = Told(forecast, broker, roles(scenario), _doors(scenario))
+    emulator, *terminals = free_addresses(1 + len(told.nodes), socket.SOCK_DGRAM)
     forecast.sky.save(directory.sky)
-    entries = []
     try:
         directory.scenario.write_text(scenario.text)
-        for (name, role), terminal in zip(nodes.items(), terminals, strict=True):
-            token = secrets.randbits(64)
-            links = links_of(forecast, name)
-            settings = Settings(
-                scenario=scenario.name,
-                epoch=forecast.epoch,
-                seed=scenario.seed,
-                root=directory.node_root(name),
-                transfer=scenario.transfer,
-                work=tuple(each for each in scenario.transfers if each.station == name),
-                broker=broker,
-                http=doors.get(name),
-                ledger=directory.ledger(name),
-                record=None if trace is None else trace(name).absolute(),
-                faults=tuple(each for each in schedule.of_node(name) if each.kind in _INSIDE),
-            )
-            file = NodeFile(name, role, emulator, terminal, token, links, settings.as_mapping())
+        entries = []
+        for name, terminal in zip(told.nodes, terminals, strict=True):
+            record = None if trace is None else trace(name).absolute()
+            file = _node_file(scenario, told, directory, name, emulator, terminal, record)
             file.save(directory.node_file(name))
             directory.plan(name).write_text(forecast.plans[name].to_json())
-            numbers = tuple(link.link for link in links)
-            late_ns = (each.start_ns for each in schedule.of_node(name) if each.kind == "plan-late")
-            plan_from_s = max(late_ns, default=0) / 1e9
-            entries.append(NodeEntry(name, role, terminal, token, numbers, directory.plan(name), plan_from_s))
-        if schedule.overlays:
-            Records(directory.emulator).keep_overlays(schedule.overlays)
+            entries.append(_entry(file, directory, forecast.schedule))
+        if forecast.schedule.overlays:
+            Records(directory.emulator).keep_overlays(forecast.schedule.overlays)
         EmulatorFile(
             scenario=scenario.name,
             address=emulator,
@@ -101,7 +83,48 @@ def tell(
         ).save(directory.emulator_file)
     except OSError as error:
         raise ResourceError(str(error.filename or directory.root), error.strerror or str(error)) from error
-    return Told(forecast, broker, nodes, doors)
+    return told
+
+
+def _node_file(
+    scenario: Scenario,
+    told: Told,
+    directory: RunDirectory,
+    name: str,
+    emulator: Address,
+    terminal: Address,
+    record: Path | None,
+) -> NodeFile:
+    settings = Settings(
+        scenario=scenario.name,
+        epoch=told.forecast.epoch,
+        seed=scenario.seed,
+        root=directory.node_root(name),
+        transfer=scenario.transfer,
+        work=tuple(each for each in scenario.transfers if each.station == name),
+        broker=told.broker,
+        http=told.doors.get(name),
+        ledger=directory.ledger(name),
+        record=record,
+        faults=tuple(each for each in told.forecast.schedule.of_node(name) if each.kind in _INSIDE),
+    )
+    links = links_of(told.forecast, name)
+    token = secrets.randbits(64)
+    return NodeFile(name, told.nodes[name], emulator, terminal, token, links, settings.as_mapping())
+
+
+def _entry(file: NodeFile, directory: RunDirectory, schedule: Schedule) -> NodeEntry:
+    """What the emulator is told of a node."""
+    late_ns = (each.start_ns for each in schedule.of_node(file.name) if each.kind == "plan-late")
+    return NodeEntry(
+        file.name,
+        file.role,
+        file.terminal,
+        file.token,
+        tuple(link.link for link in file.links),
+        directory.plan(file.name),
+        max(late_ns, default=0) / 1e9,
+    )
 
 
 def programs(told: Told, directory: RunDirectory) -> tuple[Program, ...]:

@@ -11,9 +11,12 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from linkemu.contract import Address
 from linkemu.errors import ResourceError
+
+if TYPE_CHECKING:
+    from linkemu.contract import Address
 
 RECEIVE_BYTES = 128 << 20  # about a second of 1 Gbit/s, as the kernel counts; only what waits takes memory
 SEND_BYTES = 32 << 20

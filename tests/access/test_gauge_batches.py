@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from linkemu.access.gauge import Beat, Gauge
 from linkemu.link.fidelity import Histogram
-from linkemu.link.lane import Lane, Loose
+from linkemu.link.lane import Lane
+from linkemu.link.sheaf import Loose
 from linkemu.link.timeline import Cause, constant
 from linkemu.machine import Direction
 

@@ -12,7 +12,7 @@ from doors import ROOT
 
 from linkemu.access.serialiser import Passage, Serialiser
 from linkemu.forecast import forecast
-from linkemu.link.channel import DelayCurve
+from linkemu.link.delay import DelayCurve
 from linkemu.link.timeline import LinkTimeline
 from linkemu.machine import Direction
 from linkemu.scenario import load

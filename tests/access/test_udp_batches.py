@@ -74,6 +74,24 @@ def test_what_comes_in_goes_out(sizes, senders, lost, host):
         near.close()
 
 
+@pytest.mark.parametrize("sizes", [[40, 60, 60, 0], [40, 5_000, 3_000, 60]])
+def test_who_is_turned_away_takes_nothing_of_others_along(sizes):
+    port = Port(("127.0.0.1", 0))
+    with bound() as near, bound() as stranger:
+        for number, size in enumerate(sizes):
+            (stranger if number == 1 else near).sendto(body(number, size), port.address)
+        catch = Intake().take(port.socket.fileno())
+        known = (catch.names == catch.names[0]).all(axis=1)
+        assert known.tolist() == [True, False, True, True]
+        rest = catch.only(known)
+        mail = Mail(rest, [Client.__new__(Client)], Trays())
+        kept = [0, 2, 3]
+        assert [mail.datagram(row) for row in range(3)] == [body(each, sizes[each]) for each in kept]
+        assert rest.stamps_ns.tolist() == [catch.stamps_ns[each] for each in kept]
+        assert {peer(name.tobytes()) for name in rest.names} == {near.getsockname()}
+    port.close()
+
+
 @pytest.mark.parametrize("host", HOSTS)
 def test_what_was_sent_in_one_piece_is_told_apart(tmp_path, host):
     """A client with segmentation offload (QUIC): its datagrams come joined, and leave as they are."""

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from ground_station.listener import bind
 from linkemu.errors import ResourceError
 from linkemu.runtime.disk import AioDisk
+from linkemu.runtime.web import listen
 from tests.small_tmpfs import small_tmpfs
 from tests.two_nodes import World
 
@@ -237,8 +237,8 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(ResourceError, match=r"http door 127\.0\.0\.1:\d+: address already in use"):
-            bind(taken.getsockname())
+        with pytest.raises(ResourceError, match=r"http door 127\.0\.0\.1:\d+: Address already in use"):
+            listen(taken.getsockname(), "http door")
 
 
 async def test_a_download_that_has_not_its_name_yet_is_neither_served_nor_ordered_again(

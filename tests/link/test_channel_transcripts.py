@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from linkemu.link.capacity import BYTE, Capacity
-from linkemu.link.channel import Channel, DelayCurve, default_queue_bytes
+from linkemu.link.channel import Channel, default_queue_bytes
+from linkemu.link.delay import DelayCurve
 from linkemu.link.overlay import Overlay, blackhole, outage
 from linkemu.link.timeline import Cause, constant
 from linkemu.machine import Direction

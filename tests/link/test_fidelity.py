@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkemu.errors import FormatError
-from linkemu.link.fidelity import Fidelity, Histogram, Recorder
+from linkemu.link.fidelity import Fidelity, Histogram
 from linkemu.link.overlay import outage
 from linkemu.link.player import Player
+from linkemu.link.recorder import Recorder
 from linkemu.link.timeline import Cause, Sky, constant
 from linkemu.machine import Direction
 

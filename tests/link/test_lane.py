@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkemu.link.channel import Channel
-from linkemu.link.lane import Lane, Loose
+from linkemu.link.lane import Lane
 from linkemu.link.overlay import Overlay, Pick
+from linkemu.link.sheaf import Loose
 from linkemu.link.timeline import Cause, LinkTimeline, constant
 from linkemu.machine import Direction
 

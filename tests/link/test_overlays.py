@@ -230,6 +230,38 @@ def test_a_share_of_slots_is_drawn_by_slot_name_and_link_alone() -> None:
         assert other != plain and abs(len(set(other) & set(plain)) / 8000 - 0.0625) < 0.02
 
 
+@settings(max_examples=40)
+@given(slot_overlays, slot_overlays, slot_overlays, st.lists(st.integers(0, 300), min_size=3, max_size=7))
+def test_erased_slots_are_counted_once_whoever_erased_them(
+    first: Overlay, second: Overlay, third: Overlay, steps: list[int]
+) -> None:
+    live, erased, slot = channel(sky()), 0, 0
+    live.overlaid.erased_until(0)
+    coming = [first, second, third]
+    for number, step in enumerate(steps):
+        slots = range(slot, slot := slot + step)
+        erased += sum(live.is_slot_erased(each, each) for each in slots)
+        if number % 2:
+            assert live.overlaid.erased_until(slot * MS) == erased
+        if coming:
+            live.impose(replace(coming.pop(), name=str(number)), slot * MS)
+        elif number == 4:
+            live.lift("1", slot * MS)
+    assert live.overlaid.erased_until(slot * MS) == erased
+
+
+def test_slots_of_a_fault_that_has_ended_stay_counted() -> None:
+    live = channel(constant("g", "s", Direction.UP, RATE, 0.003, 10**5, erased=[(1000, 500)]))
+    live.overlaid.erased_until(0)
+    live.impose(Overlay(0, 2 * S, "train", erase_slots=Pick(10)), 0)
+    live.impose(replace(blackhole(S, 3 * S), name="hole"), 0)
+    live.impose(outage(5 * S, 6 * S), 4 * S)  # by now the others are forgotten
+    assert len(live.overlaid.all) == 1
+    assert live.overlaid.erased_until(9 * S) == 99 + 2000
+    live.impose(Overlay(0, None, "for ever", erase_slots=Pick(1000)), 9 * S)
+    assert live.overlaid.erased_until(50_009 * S) == 99 + 2000 + 50_000 - 1
+
+
 def test_a_batch_takes_effect_at_one_edge_in_all_directions_and_slot_lengths() -> None:
     ways = [
         constant("g", "s", Direction.UP, RATE, 0.003, 9.0, slot_s=2e-3),

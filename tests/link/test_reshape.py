@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from linkemu.errors import InputError
 from linkemu.link import reshape
-from linkemu.link.channel import Channel, DelayCurve
+from linkemu.link.channel import Channel
+from linkemu.link.delay import DelayCurve
 from linkemu.link.timeline import Cause, LinkTimeline, Sky, check, constant
 from linkemu.machine import Direction
 

@@ -261,6 +261,7 @@ async def test_an_operator_s_fault_comes_over_the_bus_and_nonsense_does_no_harm(
     ground.terminal.send(0, b"lost unseen")
     await until(lambda: emulator.player.channels[(0, Direction.UP)].counters.erased)
     assert ground.sensors[-1][1].locked and not orbit.light
+    assert [link.erased_slots > 0 for link in emulator.report().links] == [True, False]
     complaints = capfd.readouterr().err.splitlines()
     assert len(complaints) == 4 and "no link koganei - moon" in complaints[1]
     bus.publish(topic, {"lift": None})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from linkemu.errors import InputError
 from linkemu.exchange import forms
-from linkemu.exchange.blame import Kind
+from linkemu.exchange.blame import LARGEST_BPS, LATEST_S, Kind
 from linkemu.exchange.forms import Form, Reading, Writing
 from linkemu.link.outages import available_bits, delay_s
 from linkemu.link.player import Player
@@ -312,7 +313,9 @@ def test_directions_that_differ_go_to_ccm_as_what_both_can_do():
     assert {note.kind for note in notes} == {Kind.LOST}
 
 
-@pytest.mark.parametrize("line", ["a contact 0 1 a a 5", "a contact 1 1 a b 5", "a contact 0 1 a b", "x"])
+@pytest.mark.parametrize(
+    "line", ["a contact 0 1 a a 5", "a contact 0 1 A %41 5", "a contact 1 1 a b 5", "a contact 0 1 a b", "x"]
+)
 def test_a_wrong_line_of_ccm_is_named(line):
     with pytest.raises(InputError, match=r"^given:2: "):
         load(f"# x\n{line}\n", Form.CCM)
@@ -363,20 +366,29 @@ def test_each_node_gets_its_plan():
 
 # Identity
 
-seconds = st.integers(0, 3000)
-nodes = st.integers(1, 5)
+seconds = st.one_of(st.integers(0, 3000), st.sampled_from([0, 86_400, LATEST_S - 900]))
+lengths = st.one_of(st.integers(1, 900), st.just(1))
+nodes = st.one_of(st.integers(1, 5), st.sampled_from([2**32, 2**63 - 2, 2**63 - 1]))
+names = st.sampled_from(["gs", "sat", "1", "é", "2", "地球局", "a b", "50%", "x#y", "//", "-1", "01"])
+light_s = st.one_of(st.integers(0, 9), st.just(10**6))
+
+
+def rates(step_bps: int):
+    """Slow, fast, and as fast as any may be, in steps."""
+    most = LARGEST_BPS // step_bps
+    return st.one_of(st.integers(1, 10**9), st.sampled_from([1, most - 1, most]))
 
 
 @st.composite
 def ion_text(draw):
     lines = []
     for _ in range(draw(st.integers(1, 12))):
-        start, length = draw(seconds), draw(st.integers(1, 900))
+        start, length = draw(seconds), draw(lengths)
         one, other = draw(st.lists(nodes, min_size=2, max_size=2, unique=True))
         if draw(st.booleans()):
-            lines.append(f"a contact +{start} +{start + length} {one} {other} {draw(st.integers(1, 10**9))}")
+            lines.append(f"a contact +{start} +{start + length} {one} {other} {draw(rates(8))}")
         else:
-            lines.append(f"a range +{start} +{start + length} {one} {other} {draw(st.integers(0, 9))}")
+            lines.append(f"a range +{start} +{start + length} {one} {other} {draw(light_s)}")
     lines.append("a contact +3 +5 1 2 77")
     return "\n".join(lines)
 
@@ -388,8 +400,8 @@ def hdtn_text(draw):
         start = draw(seconds)
         one, other = draw(st.lists(nodes, min_size=2, max_size=2, unique=True))
         row = {"contact": number, "source": one, "dest": other, "startTime": start}
-        row |= {"endTime": start + draw(st.integers(1, 900)), "owlt": draw(st.integers(0, 9))}
-        rows.append(row | {"rateBitsPerSec": draw(st.integers(1, 10**12))})
+        row |= {"endTime": start + draw(lengths), "owlt": draw(light_s)}
+        rows.append(row | {"rateBitsPerSec": draw(rates(1))})
     return json.dumps({"contacts": rows})
 
 
@@ -398,12 +410,9 @@ def ccm_text(draw):
     lines = ["s loop 0"]
     for _ in range(draw(st.integers(1, 10))):
         start = draw(seconds)
-        one, other = draw(
-            st.lists(st.sampled_from(["gs", "sat", "1", "é", "2"]), min_size=2, max_size=2, unique=True)
-        )
-        rate, delay = draw(st.integers(1, 10**12)), draw(st.integers(0, 10**6))
-        end = start + draw(st.integers(1, 900))
-        lines.append(f"a contact +{start} +{end} {one} {other} {rate} 0 {delay} 0")
+        ends = " ".join(map(quote, draw(st.lists(names, min_size=2, max_size=2, unique=True))))
+        rate, delay = draw(rates(1)), draw(st.one_of(st.integers(0, 10**6), st.just(10**12)))
+        lines.append(f"a contact +{start} +{start + draw(lengths)} {ends} {rate} 0 {delay} 0")
     return "\n".join(lines)
 
 

@@ -66,7 +66,7 @@ def moment_ns(text: str, epoch: datetime | None, where: str = "--from") -> int:
 
     A time of day is the first such one at or after ``epoch``; a date without zone is UTC.
     """
-    if (clock := _time_of_day(text)) is not None:
+    if (clock := _time_of_day(text, where)) is not None:
         begin = _known(epoch, where)
         day = datetime.combine(begin.date(), clock, UTC)
         return _since(day if day >= begin else day + timedelta(days=1), begin)
@@ -93,14 +93,14 @@ def _known(epoch: datetime | None, where: str) -> datetime:
     return epoch
 
 
-def _time_of_day(text: str) -> time | None:
+def _time_of_day(text: str, where: str) -> time | None:
     if not re.fullmatch(r"\d\d?:\d\d(:\d\d(\.\d+)?)?Z?", text.strip()):
         return None
     hours, *rest = text.strip().rstrip("Z").split(":")
     try:
         return time.fromisoformat(":".join([hours.zfill(2), *rest]))
     except ValueError:
-        raise InputError("--from", f"{text!r} is no time of day") from None
+        raise InputError(where, f"{text!r} is no time of day") from None
 
 
 def _date(text: str, where: str) -> datetime:

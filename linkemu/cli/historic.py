@@ -34,6 +34,8 @@ class Day:
 
 def changed(path: Path, day: Day) -> tuple[Scenario, Changes]:
     """The scenario of that day, and what was changed. InputError if an option or the whole is wrong."""
+    if path.is_dir():
+        raise InputError("--date", f"compiles a scenario, and {path} is a directory")
     before = scenarios.load(path)
     changes: dict[str, Any] = {"start": _moment(day.date).strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
     if day.elements:

@@ -66,6 +66,7 @@ def _contact(place: Place, words: list[str], notes: list[Note]) -> tuple[Contact
     start_s, end_s = (place.whole(time, "time", 0, LATEST_S) for time in (begin, end))
     if end_s <= start_s:
         raise place.error("ends before it begins")
+    one, other = unquote(one), unquote(other)
     if one == other:
         raise place.error(f"{one[:40]!r} has a contact with itself")
     rate_bps = place.whole(bandwidth, "bandwidth", 1, LARGEST_BPS)
@@ -77,7 +78,7 @@ def _contact(place: Place, words: list[str], notes: list[Note]) -> tuple[Contact
         notes.append(Note(Kind.LOST, "jitter: light has none"))
     if delay_us:
         notes.append(Note(Kind.ASSUMED, "delays are in microseconds, as CORE takes them"))
-    return Contact(unquote(one), unquote(other), start_s * S, end_s * S, rate_bps), delay_us * 1000
+    return Contact(one, other, start_s * S, end_s * S, rate_bps), delay_us * 1000
 
 
 def write(plan: ContactPlan) -> tuple[str, tuple[Note, ...]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 from urllib.parse import quote, unquote
 
 from linkemu.exchange.blame import Kind, Note, Place
@@ -36,6 +37,9 @@ class Range:
     start_ns: int
     end_ns: int
     delay_ns: int
+
+
+_T = TypeVar("_T", Contact, Range)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +76,25 @@ class ContactPlan:
         for name in self.names():
             if name.isascii() and name.isdecimal() and str(int(name)) == name and 0 < int(name) < 2**63:
                 known.setdefault(name, int(name))
-        free = (number for number in range(1, 2**63) if number not in set(known.values()))
+        taken = set(known.values())
+        free = (number for number in range(1, 2**63) if number not in taken)
         for name in self.names():
             if name not in known:
                 known[name] = next(free)
         return known
 
 
+def by_way(rows: Iterable[_T]) -> dict[tuple[str, str], list[_T]]:
+    """Contacts or ranges of each (source, dest), in their order."""
+    ways: dict[tuple[str, str], list[_T]] = {}
+    for each in rows:
+        ways.setdefault((each.source, each.dest), []).append(each)
+    return ways
+
+
 def stretches(plan: ContactPlan) -> Iterable[tuple[Contact, int]]:
     """Contacts, cut where a range of their own begins, with the light time (ns) of each."""
-    ways: dict[tuple[str, str], list[Range]] = {}
-    for each in sorted(plan.ranges, key=lambda one: one.start_ns):
-        ways.setdefault((each.source, each.dest), []).append(each)
+    ways = by_way(sorted(plan.ranges, key=lambda one: one.start_ns))
     for contact in plan.contacts:
         ranges = ways.get((contact.source, contact.dest), [])
         inner = [each for each in ranges if contact.start_ns < each.start_ns < contact.end_ns]

@@ -90,6 +90,8 @@ def _row(told: Preamble, place: Place, row: object, notes: list[Note]) -> tuple[
 
 
 def _rate(row: dict[str, Any], place: Place, notes: list[Note]) -> int:
+    if row.get("rateBitsPerSec", row.get("rate")) in (0, "0"):
+        raise place.error("its rate is 0, with which HDTN doesn't limit it: a link needs one, in bit/s")
     if "rateBitsPerSec" in row:
         return place.whole(row["rateBitsPerSec"], "rateBitsPerSec", 1, LARGEST_BPS)
     if "rate" in row:

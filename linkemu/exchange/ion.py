@@ -1,8 +1,10 @@
-"""ION's contact plans: the ``a contact`` and ``a range`` lines of an ionadmin file (.ionrc).
+"""ION's contact plans: the ``a contact`` and ``a range`` lines of an ionadmin file, or of a whole node (.rc).
 
 Syntax and meaning are those of ionrc(5) of ION-DTN (nasa-jpl/ION-DTN, ici/doc/pod5/ionrc.pod): times
 are yyyy/mm/dd-hh:mm:ss or +seconds since a reference time, rates are bytes per second, ranges whole light
 seconds; a range from a lower to a higher node number holds the other way too unless that is said itself.
+What isn't there is taken as ION 4.1 does: ``!``, ``b``, ``t``, ``@ 0`` (ici/utils/ionadmin.c), and
+``## begin PROGRAM`` to ``## end PROGRAM`` (ionstart).
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ GRAIN = Grain(time_ns=S, rate_bps=8, delay_ns=S)
 _ABSOLUTE = re.compile(r"(\d{4})/(\d\d)/(\d\d)-(\d\d):(\d\d):(\d\d)", re.ASCII)
 _FARTHEST_S = 10**6
 _MOST_NODES = 2**63 - 1
+_SKIPPED = frozenset("?!1^abehilmqrstvx")  # commands that add no contact and no range
+_TOLD = frozenset("m^a")  # of these, what changes how a plan is used
 
 Time = int | datetime
 """Seconds since the reference time that nobody told, or UTC."""
@@ -49,18 +53,36 @@ def read(text: str, file: str, epoch: datetime | None = None) -> ContactPlan:
     Scenario time 0 is ``epoch``; else what our own comment says; else the reference time of relative times,
     or the earliest absolute one. InputError names the line.
     """
-    lines = list(enumerate(text.splitlines(), start=1))
-    comments = [(number, line.strip()[1:].strip()) for number, line in lines if line.strip().startswith("#")]
+    lines = list(enumerate((line.strip() for line in text.splitlines()), start=1))
+    comments = [(number, line[1:].strip()) for number, line in lines if line.startswith("#")]
     told = contactplan.read_preamble(comments, file)
     reading = _Reading(file, told, epoch or told.epoch)
-    for number, line in lines:
+    for number, line in _of_ionadmin(lines, reading.notes):
         _line(reading, Place(file, number), line.split())
     return _plan(reading)
 
 
+def _of_ionadmin(lines: list[tuple[int, str]], notes: list[Note]) -> list[tuple[int, str]]:
+    """What ionadmin gets of a file in sections, as ionstart takes it apart; all of one without."""
+    own: list[tuple[int, str]] = []
+    sections: dict[str, None] = {}
+    inside: set[tuple[str, ...]] = set()
+    for number, line in lines:
+        match line.split():
+            case ["##", "begin", *section] if section:
+                inside.add(tuple(section))
+                sections.setdefault(section[0])
+            case ["##", "end", *section]:
+                inside.discard(tuple(section))
+            case _ if any(section[0] == "ionadmin" for section in inside):
+                own.append((number, line))
+    notes += [Note(Kind.LOST, f"section {name[:30]}") for name in sections if name != "ionadmin"]
+    return own if sections else lines
+
+
 def _line(reading: _Reading, place: Place, words: list[str]) -> None:
     match words:
-        case [] | ["#", *_]:
+        case []:
             return
         case [first, *_] if first.startswith("#"):
             return
@@ -70,12 +92,14 @@ def _line(reading: _Reading, place: Place, words: list[str]) -> None:
             _range(reading, place, start, stop, (one, other), distance)
         case ["a", "contact" | "range", *_]:
             raise place.error(f"expected 'a {words[1]} START STOP FROM TO {_LAST[words[1]]}'")
+        case ["@", "0"]:  # the moment at which ionadmin reads it
+            reading.reference = 0
         case ["@", time]:
             reading.reference = _time(place, time, reading.reference)
         case ["c" | "d" as verb, "contact" | "range" as what, *_]:
             raise place.error(f"'{verb} {what}' changes a plan that ION has: expected only 'a {what}' lines")
-        case [verb, *_] if verb in ("1", "?", "e", "v", "s", "x", "m", "i", "l", "h", "q", "r", "^", "a"):
-            if verb in ("m", "^", "a"):
+        case [verb, *_] if verb in _SKIPPED:
+            if verb in _TOLD:
                 reading.notes.append(Note(Kind.LOST, f"command '{' '.join(words[:2])[:30]}'"))
         case _:
             raise place.error(f"{words[0][:30]!r} is no command of ionadmin")
@@ -147,9 +171,10 @@ def _plan(reading: _Reading) -> ContactPlan:
     rows = [*reading.contacts, *reading.ranges]
     dates = [time for _, *times, _ in rows for time in times if isinstance(time, datetime)]
     epoch = reading.epoch or min(dates, default=None)
-    if reading.epoch is None and dates and any(isinstance(row[1], int) for row in rows):
-        raise Place(reading.file).error(
-            "has absolute times and relative ones without a reference ('@ TIME'): say --epoch"
+    loose = [place for place, *times, _ in rows if any(isinstance(time, int) for time in times)]
+    if reading.epoch is None and dates and loose:
+        raise loose[0].error(
+            "a relative time without a reference ('@ TIME'), where other times are absolute: say --epoch"
         )
     contacts = tuple(_timed(place, begin, end, each, epoch) for place, begin, end, each in reading.contacts)
     ranges = tuple(_timed(place, begin, end, each, epoch) for place, begin, end, each in reading.ranges)
@@ -186,9 +211,7 @@ def _seconds(place: Place, time: Time, epoch: datetime | None) -> int:
 
 def _implied(ranges: tuple[Range, ...], numbers: dict[str, int]) -> Iterator[Range]:
     """The other way of ranges from a lower number to a higher one, where it isn't said itself."""
-    said: dict[tuple[str, str], list[Range]] = {}
-    for each in ranges:
-        said.setdefault((each.source, each.dest), []).append(each)
+    said = contactplan.by_way(ranges)
     for each in ranges:
         one, other = (numbers.get(name) or int(name) for name in (each.source, each.dest))
         back = said.get((each.dest, each.source), [])

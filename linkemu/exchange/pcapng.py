@@ -92,42 +92,36 @@ def unpack(data: bytes, file: str) -> tuple[list[Interface], list[Packet]]:
     """Interfaces and packets of a capture of one section. InputError names the byte at which it is wrong."""
     interfaces: list[tuple[Interface, int]] = []
     packets: list[Packet] = []
-    order, at = "<", 0
-    while at < len(data):
-        kind, order, body = _next(data, at, order, file)
-        where = f"{file}:byte {at}"
-        if at == 0 and kind != _SECTION:
-            raise InputError(where, "not a pcapng file")
+    for kind, order, body, where in _blocks(data, file):
         try:
             if kind == _INTERFACE:
                 interfaces.append(_interface(order, body, where))
             elif kind == _PACKET:
                 packets.append(_packet(order, body, interfaces, where))
-            elif kind == _SECTION and at:
-                raise InputError(where, "a second section, which this reader doesn't take")
         except (struct.error, UnicodeDecodeError):
             raise InputError(where, "a block that is cut short or not as the format says") from None
-        at += len(body) + 12
-    if not data:
-        raise InputError(file, "not a pcapng file: it is empty")
     return [interface for interface, _ in interfaces], packets
 
 
-def _next(data: bytes, at: int, order: str, file: str) -> tuple[int, str, bytes]:
-    """(kind, byte order, body) of the block at ``at``."""
-    where = f"{file}:byte {at}"
-    if len(data) - at < 12:
-        raise InputError(where, "a block that is cut short")
-    if data[at : at + 4] == struct.pack("<I", _SECTION):
-        order = "<" if data[at + 8 : at + 12] == struct.pack("<I", _MAGIC) else ">"
-        if struct.unpack_from(order + "I", data, at + 8)[0] != _MAGIC:
-            raise InputError(where, "not a pcapng file")
-    kind, length = struct.unpack_from(order + "II", data, at)
-    if length < 12 or length % 4 or at + length > len(data):
-        raise InputError(where, "a block that is cut short, or whose length can't be")
-    if struct.unpack_from(order + "I", data, at + length - 4)[0] != length:
-        raise InputError(where, "a block whose two lengths differ")
-    return kind, order, data[at + 8 : at + length - 4]
+def _blocks(data: bytes, file: str) -> Iterator[tuple[int, str, bytes, str]]:
+    """(kind, byte order, body, place) of each block; the first one, and no other, begins a section."""
+    order = next((order for order in "<>" if data[8:12] == struct.pack(order + "I", _MAGIC)), None)
+    if order is None or data[:4] != struct.pack("<I", _SECTION):  # which reads alike in either order
+        raise InputError(f"{file}:byte 0", "not a pcapng file")
+    at = 0
+    while at < len(data):
+        where = f"{file}:byte {at}"
+        if len(data) - at < 12:
+            raise InputError(where, "a block that is cut short")
+        kind, length = struct.unpack_from(order + "II", data, at)
+        if kind == _SECTION and at:
+            raise InputError(where, "a second section, which this reader doesn't take")
+        if length < 12 or length % 4 or at + length > len(data):
+            raise InputError(where, "a block that is cut short, or whose length can't be")
+        if struct.unpack_from(order + "I", data, at + length - 4)[0] != length:
+            raise InputError(where, "a block whose two lengths differ")
+        yield kind, order, data[at + 8 : at + length - 4], where
+        at += length
 
 
 def _interface(order: str, body: bytes, where: str) -> tuple[Interface, int]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from linkemu.errors import InputError
 from linkemu.exchange.blame import Kind, Note
-from linkemu.exchange.contactplan import Contact, ContactPlan, Range, S, tally
+from linkemu.exchange.contactplan import Contact, ContactPlan, Range, S, by_way, tally
 from linkemu.exchange.extract import Grain, merged
 from linkemu.link.outages import delay_s
 from linkemu.link.timeline import Cause, LinkTimeline, Sky, check, no_samples
@@ -42,13 +42,13 @@ def sky_of(plan: ContactPlan, name: str) -> tuple[Sky, tuple[Note, ...]]:
     known |= {(orbit, ground): Direction.DOWN for ground, orbit in pairs}
     end_ns = plan.end_ns or max(plan.ends_ns(), default=0)
     if not pairs or not end_ns:
-        raise InputError(name, "holds no contact between two nodes")
+        raise InputError(name, "holds no contact between two nodes (those of a node with itself are no link)")
     notes = list(plan.notes)
     timelines = []
+    contacts, ranges = by_way(plan.contacts), by_way(plan.ranges)
     for (source, dest), direction in known.items():
-        contacts = [each for each in plan.contacts if (each.source, each.dest) == (source, dest)]
-        ranges = [each for each in plan.ranges if (each.source, each.dest) == (source, dest)]
-        pieces = list(_pieces(contacts, ranges, end_ns, notes))
+        way = (source, dest)
+        pieces = list(_pieces(contacts.get(way, []), ranges.get(way, []), end_ns, notes))
         ends = (source, dest) if direction is Direction.UP else (dest, source)
         timelines.append(_timeline(ends, direction, pieces, end_ns))
     header: dict[str, object] = {"name": name, "duration_s": end_ns / 1e9, "numbers": dict(plan.numbers)}

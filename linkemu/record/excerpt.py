@@ -13,6 +13,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
+from linkemu.errors import InputError
 from linkemu.link import reshape
 from linkemu.link.timeline import Sky
 from linkemu.plan import Plan, Window
@@ -99,6 +100,9 @@ class _Stage:
         self.start_ns = reshape.slot_edge(played.sky, excerpt.start_ns)
         stop_ns = whole_ns if excerpt.length_ns is None else excerpt.start_ns + excerpt.length_ns
         length_ns = min(stop_ns, whole_ns) - self.start_ns
+        if length_ns <= 0:
+            at_s, end_s = excerpt.start_ns / 1e9, whole_ns / 1e9
+            raise InputError("--from", f"{at_s:.12g} s is not before the end of the run, at {end_s:.12g} s")
         sky = played.sky
         if (self.start_ns, length_ns) != (0, whole_ns):
             sky = reshape.crop(sky, self.start_ns, self.start_ns + length_ns)
@@ -109,6 +113,8 @@ class _Stage:
         self.round_ns = reshape.slot_edge(sky, self.cut_ns) if excerpt.rounds > 1 else self.cut_ns
         sky = reshape.loop(sky, excerpt.rounds)
         self.shift_ns = reshape.slot_edge(sky, excerpt.shift_ns)
+        if reshape.end_ns(sky) + self.shift_ns <= 0:
+            raise InputError("--shift", f"{self.shift_ns / 1e9:.12g} s leaves nothing of the sky")
         self.sky = self._scheduled(Schedule.of(played.sky), reshape.shift(sky, self.shift_ns))
         self.end_ns = reshape.end_ns(self.sky)
         self.excerpt = replace(excerpt, start_ns=self.start_ns, length_ns=length_ns, shift_ns=self.shift_ns)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from linkemu.machine import Direction
@@ -71,18 +72,7 @@ def scenario(
     file: shape.ScenarioFile, path: Path, text: str, preset_terminals: presets.Rows
 ) -> model.Scenario:
     """The scenario of a valid file."""
-    terminals = {row.id: terminal(row) for row in file.terminal}
-    named = {row.terminal for row in file.station} | {row.terminal for row in file.satellite}
-    for name in named - terminals.keys():
-        terminals[name] = terminal(terminal_shape.TerminalTable.model_validate(preset_terminals[name]))
-    stations = tuple(
-        _station(row, terminals[row.terminal], row.weather or file.weather) for row in file.station
-    )
-    satellites = tuple(
-        model.Satellite(row.id, row.name, row.norad, terminals[row.terminal]) for row in file.satellite
-    )
-    rates = [mode.rate_bps for name in named for mode in terminals[name].modes]
-    fastest = max([*rates, *(terminals[name].radio_bps for name in named)])
+    terminals = _terminals(file, preset_terminals)
     return model.Scenario(
         name=file.name or _name_from(path),
         path=path,
@@ -92,8 +82,12 @@ def scenario(
         clock=model.ClockSettings(file.clock.mode, file.clock.rate or 1.0),
         slot_s=file.slot,
         elements=tuple(file.elements),
-        satellites=satellites,
-        stations=stations,
+        satellites=tuple(
+            model.Satellite(row.id, row.name, row.norad, terminals[row.terminal]) for row in file.satellite
+        ),
+        stations=tuple(
+            _station(row, terminals[row.terminal], row.weather or file.weather) for row in file.station
+        ),
         clouds=(
             *(model.Cloud(row.station, row.start, row.duration) for row in file.cloud),
             *(cloud for row in file.fault if row.kind == "cloud" for cloud in _clouds(row)),
@@ -101,41 +95,45 @@ def scenario(
         faults=tuple(_fault(row) for row in file.fault if row.kind == "blackout"),
         transfers=tuple(sorted((_transfer(row) for row in file.transfer), key=lambda work: work.at_s)),
         transfer=model.TransferSettings(file.protocol.chunk, file.protocol.frame),
-        queue=model.QueueSettings(
-            file.queue.size or max(2**20, round(fastest * _QUEUE_S / 8)), file.queue.hold
-        ),
-        acquisition=model.Acquisition(
-            file.acquisition.shape,
-            file.acquisition.reacquire,
-            file.acquisition.short_loss,
-            file.acquisition.coarse,
-            file.acquisition.fine,
-            file.acquisition.spin_up,
-        ),
+        queue=_queue(file.queue, terminals.values()),
+        acquisition=_acquisition(file.acquisition),
         text=text,
-        turbulence=model.Turbulence(
-            file.turbulence.model,
-            file.turbulence.wind,
-            file.turbulence.ground,
-            file.turbulence.wander,
-            file.turbulence.precompensation,
-        ),
-        doors=tuple(
-            model.Door(
-                row.id,
-                row.station or file.station[0].id,
-                row.satellite or file.satellite[0].id,
-                row.listen,
-                row.to,
-                row.protocol,
-                row.outage[0],
-                row.outage[1],
-                row.uplink,
-            )
-            for row in file.door
-        ),
+        turbulence=_turbulence(file.turbulence),
+        doors=tuple(_door(row, file) for row in file.door),
         troubles=tuple(_trouble(row) for row in file.fault if row.kind not in ("blackout", "cloud")),
     )
+
+
+def _terminals(file: shape.ScenarioFile, preset_terminals: presets.Rows) -> dict[str, model.Terminal]:
+    """Those that are used, by name: the file's own, else presets."""
+    own = {row.id: row for row in file.terminal}
+    named = {row.terminal for row in file.station} | {row.terminal for row in file.satellite}
+    tables = terminal_shape.TerminalTable
+    return {
+        name: terminal(own[name] if name in own else tables.model_validate(preset_terminals[name]))
+        for name in named
+    }
+
+
+def _queue(row: shape.QueueTable, terminals: Collection[model.Terminal]) -> model.QueueSettings:
+    rates = [mode.rate_bps for each in terminals for mode in each.modes]
+    fastest = max([*rates, *(each.radio_bps for each in terminals)])
+    return model.QueueSettings(row.size or max(2**20, round(fastest * _QUEUE_S / 8)), row.hold)
+
+
+def _acquisition(row: shape.AcquisitionTable) -> model.Acquisition:
+    return model.Acquisition(row.shape, row.reacquire, row.short_loss, row.coarse, row.fine, row.spin_up)
+
+
+def _turbulence(row: shape.TurbulenceTable) -> model.Turbulence:
+    return model.Turbulence(row.model, row.wind, row.ground, row.wander, row.precompensation)
+
+
+def _door(row: shape.DoorTable, file: shape.ScenarioFile) -> model.Door:
+    """A door, of the only station and satellite where it names none."""
+    ends = row.station or file.station[0].id, row.satellite or file.satellite[0].id
+    outage, outage_s = row.outage
+    return model.Door(row.id, *ends, row.listen, row.to, row.protocol, outage, outage_s, row.uplink)
 
 
 def _name_from(path: Path) -> str:

@@ -134,6 +134,7 @@ def test_what_is_wrong_is_one_line(recorded: Path, tmp_path: Path) -> None:
         ("replay", recorded, "--clock", "scaled"),
         ("replay", recorded, "--record", damaged),
         ("replay", "--date", "soon", CONFIGS / "demo.toml"),
+        ("replay", "--date", "2024-05-09", recorded),
         ("replay", "--date", "2024-05-09", CONFIGS / "demo.toml", "--loop", "2"),
         ("replay", "--date", "2024-05-09", CONFIGS / "demo.toml", "--elevation", "5 m"),
         ("replay", "--date", "2024-05-09", CONFIGS / "demo.toml", "--elements", tmp_path / "none.tle"),

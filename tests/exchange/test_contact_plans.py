@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from linkemu.errors import InputError
 from linkemu.exchange import forms
-from linkemu.exchange.blame import Kind
+from linkemu.exchange.blame import LARGEST_BPS, LATEST_S, Kind
 from linkemu.exchange.forms import Form, Reading, Writing
 from linkemu.link.outages import available_bits, delay_s
 from linkemu.link.player import Player
@@ -110,7 +111,7 @@ def test_what_carries_nothing_is_told():
         ("a contact 0 +10 1 2 5", "time is '0'"),
         ("a contact +10 +10 1 2 5", "stops before it starts"),
         ("a contact 2024/02/30-00:00:00 +10 1 2 5", "is no date"),
-        ("a contact 2024/02/20-00:00:00 +10 1 2 5", ""),
+        ("@ +", "time is ''"),
         ("a range +0 +10 1 2 0.5", "distance is '0.5'"),
         ("c contact +0 1 2 10", "changes a plan"),
         ("send help", "no command"),
@@ -121,7 +122,17 @@ def test_a_wrong_line_of_ion_is_named(line, problem):
     with pytest.raises(InputError) as caught:
         load(f"# a comment\na contact +0 +5 3 4 1\n{line}\n", Form.ION)
     assert problem in str(caught.value)
-    assert str(caught.value).startswith("given:3: " if problem else "given: has absolute times")
+    assert str(caught.value).startswith("given:3: ")
+
+
+@pytest.mark.parametrize("date", ["2024/02/20-00:00:00 2024/02/21-00:00:00", "2024/02/20-00:00:00 +10"])
+def test_relative_times_beside_dates_need_a_reference(date):
+    text = f"a contact {date} 1 2 5\n@ 2024/02/20-00:00:00\na contact +20 +30 1 2 5\n"
+    first = text.replace("@ 2024/02/20-00:00:00\n", "@ 0\n")  # 0: when ionadmin reads it, which nobody knows
+    where = 1 if "+10" in date else 3
+    with pytest.raises(InputError, match=rf"^given:{where}: a relative time without a reference.*--epoch"):
+        load(first, Form.ION)
+    assert load(first, Form.ION, epoch=datetime(2024, 2, 20, tzinfo=UTC))[0].timelines
 
 
 def test_the_demo_as_ion_says_what_was_rounded():
@@ -165,7 +176,68 @@ def test_the_plan_of_ions_demo_loads():
     Player(sky)
 
 
+def reference(name: str, form: Form):
+    return forms.load((REFERENCE / name).read_bytes(), name, form, Reading())
+
+
+def test_the_examples_of_ionrc_load():
+    sky, notes = reference("ion-ionrc-examples.ionrc", Form.ION)
+    assert sky.header["epoch"] == "2008-10-05T11:30:01+00:00"  # the range's, a second after the reference
+    assert lit(sky, 0, UP) == [(59.0, 7259.0, 80_000)]
+    assert (light(sky, 0, UP, 59), light(sky, 0, UP, 7258)) == (12.0, 12.0)
+    end = datetime(2009, 1, 1, tzinfo=UTC) - datetime(2008, 10, 5, 11, 30, 1, tzinfo=UTC)
+    assert sky.timelines[0, UP].end_ns == end.total_seconds() * S
+    assert notes == ()
+    assert_identity((REFERENCE / "ion-ionrc-examples.ionrc").read_text(), Form.ION, absolute=True)
+
+
+def test_the_two_nodes_of_ions_tutorial_load():
+    sky, notes = reference("ion-two-node-ring.rc", Form.ION)
+    assert sky.links == (LinkName("1", "2"),)
+    assert lit(sky, 0, UP) == lit(sky, 0, DOWN) == [(1.0, 3600.0, 800_000)]
+    assert (light(sky, 0, UP, 1), light(sky, 0, DOWN, 1)) == (0.0, 1.0)  # its range is only of 2 to 1
+    assert [str(note) for note in notes] == [
+        "lost: section bpadmin",
+        "lost: section ipnadmin",
+        "lost: contacts of a node with itself (2 times)",
+        "lost: ranges of a node to itself (2 times)",
+        "lost: command 'm production'",
+        "lost: command 'm consumption'",
+        "assumed: no range says how far it is 1 to 2 in a contact: no delay",
+    ]
+
+
+def test_only_the_sections_of_ionadmin_are_read():
+    contact = "a contact +0 +9 1 2 10\na range +0 +9 1 2 0\n"
+    foreign = (
+        "## begin ltpadmin host\na span 2 32 32 1400 10000 1 'udplso localhost'\nw 1\n## end ltpadmin host\n"
+    )
+    text = f"not a command\n## begin ionadmin host\n{contact}## end ionadmin host\n{foreign}"
+    sky, notes = load(text, Form.ION)
+    assert lit(sky, 0, UP) == [(0.0, 9.0, 80)]
+    assert [str(note) for note in notes] == ["lost: section ltpadmin"]
+    with pytest.raises(InputError, match=r"^given:4: 'w' is no command"):
+        load(f"{contact}! 1\nw 1\n", Form.ION)
+
+
+def test_a_node_alone_is_no_link():
+    with pytest.raises(InputError, match=r"^given: holds no contact between two nodes"):
+        load("a contact +1 +3600 1 1 100000\na range +1 +3600 1 1 1\n", Form.ION)
+
+
 # HDTN
+
+
+def test_the_plan_of_hdtns_command_line_loads():
+    sky, notes = reference("hdtn-cli-plan.json", Form.HDTN)
+    assert sky.links == tuple(
+        LinkName(*pair) for pair in (("102", "10"), ("10", "2"), ("101", "10"), ("10", "1"))
+    )
+    for number in range(4):
+        assert lit(sky, number, UP) == [(0.0, 2000.0, 10**9)]
+        assert light(sky, number, UP, 1999) == 1.0
+        assert lit(sky, number, DOWN) == []
+    assert notes == ()
 
 
 def test_the_plan_of_hdtns_test_loads():
@@ -206,6 +278,10 @@ def test_unix_times_of_hdtn_begin_with_the_first_contact():
             '{"contacts": [{"source": 1, "dest": 2, "startTime": 0, "endTime": 5, "rateBitsPerSec": 1.5}]}',
             "given:contacts[0]: rateBitsPerSec is 1.5",
         ),
+        (
+            '{"contacts": [{"source": 1, "dest": 2, "startTime": 0, "endTime": 5, "rateBitsPerSec": 0}]}',
+            "given:contacts[0]: its rate is 0, with which HDTN doesn't limit it",
+        ),
         ('{"contacts": []}', "given: holds no contact"),
     ],
 )
@@ -237,7 +313,9 @@ def test_directions_that_differ_go_to_ccm_as_what_both_can_do():
     assert {note.kind for note in notes} == {Kind.LOST}
 
 
-@pytest.mark.parametrize("line", ["a contact 0 1 a a 5", "a contact 1 1 a b 5", "a contact 0 1 a b", "x"])
+@pytest.mark.parametrize(
+    "line", ["a contact 0 1 a a 5", "a contact 0 1 A %41 5", "a contact 1 1 a b 5", "a contact 0 1 a b", "x"]
+)
 def test_a_wrong_line_of_ccm_is_named(line):
     with pytest.raises(InputError, match=r"^given:2: "):
         load(f"# x\n{line}\n", Form.CCM)
@@ -288,20 +366,29 @@ def test_each_node_gets_its_plan():
 
 # Identity
 
-seconds = st.integers(0, 3000)
-nodes = st.integers(1, 5)
+seconds = st.one_of(st.integers(0, 3000), st.sampled_from([0, 86_400, LATEST_S - 900]))
+lengths = st.one_of(st.integers(1, 900), st.just(1))
+nodes = st.one_of(st.integers(1, 5), st.sampled_from([2**32, 2**63 - 2, 2**63 - 1]))
+names = st.sampled_from(["gs", "sat", "1", "é", "2", "地球局", "a b", "50%", "x#y", "//", "-1", "01"])
+light_s = st.one_of(st.integers(0, 9), st.just(10**6))
+
+
+def rates(step_bps: int):
+    """Slow, fast, and as fast as any may be, in steps."""
+    most = LARGEST_BPS // step_bps
+    return st.one_of(st.integers(1, 10**9), st.sampled_from([1, most - 1, most]))
 
 
 @st.composite
 def ion_text(draw):
     lines = []
     for _ in range(draw(st.integers(1, 12))):
-        start, length = draw(seconds), draw(st.integers(1, 900))
+        start, length = draw(seconds), draw(lengths)
         one, other = draw(st.lists(nodes, min_size=2, max_size=2, unique=True))
         if draw(st.booleans()):
-            lines.append(f"a contact +{start} +{start + length} {one} {other} {draw(st.integers(1, 10**9))}")
+            lines.append(f"a contact +{start} +{start + length} {one} {other} {draw(rates(8))}")
         else:
-            lines.append(f"a range +{start} +{start + length} {one} {other} {draw(st.integers(0, 9))}")
+            lines.append(f"a range +{start} +{start + length} {one} {other} {draw(light_s)}")
     lines.append("a contact +3 +5 1 2 77")
     return "\n".join(lines)
 
@@ -313,8 +400,8 @@ def hdtn_text(draw):
         start = draw(seconds)
         one, other = draw(st.lists(nodes, min_size=2, max_size=2, unique=True))
         row = {"contact": number, "source": one, "dest": other, "startTime": start}
-        row |= {"endTime": start + draw(st.integers(1, 900)), "owlt": draw(st.integers(0, 9))}
-        rows.append(row | {"rateBitsPerSec": draw(st.integers(1, 10**12))})
+        row |= {"endTime": start + draw(lengths), "owlt": draw(light_s)}
+        rows.append(row | {"rateBitsPerSec": draw(rates(1))})
     return json.dumps({"contacts": rows})
 
 
@@ -323,12 +410,9 @@ def ccm_text(draw):
     lines = ["s loop 0"]
     for _ in range(draw(st.integers(1, 10))):
         start = draw(seconds)
-        one, other = draw(
-            st.lists(st.sampled_from(["gs", "sat", "1", "é", "2"]), min_size=2, max_size=2, unique=True)
-        )
-        rate, delay = draw(st.integers(1, 10**12)), draw(st.integers(0, 10**6))
-        end = start + draw(st.integers(1, 900))
-        lines.append(f"a contact +{start} +{end} {one} {other} {rate} 0 {delay} 0")
+        ends = " ".join(map(quote, draw(st.lists(names, min_size=2, max_size=2, unique=True))))
+        rate, delay = draw(rates(1)), draw(st.one_of(st.integers(0, 10**6), st.just(10**12)))
+        lines.append(f"a contact +{start} +{start + draw(lengths)} {ends} {rate} 0 {delay} 0")
     return "\n".join(lines)
 
 

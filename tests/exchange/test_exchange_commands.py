@@ -44,6 +44,22 @@ def test_there_and_back_by_files(tmp_path, suffix):
     assert document("import", again, "--out", tmp_path / "b.sky")["sky"] == said["sky"]
 
 
+@pytest.mark.parametrize(
+    ("name", "links", "duration_s"),
+    [
+        ("ion-bench-cgr.ionrc", 4, 600.0),
+        ("ion-ionrc-examples.ionrc", 1, 7561799.0),
+        ("ion-two-node-ring.rc", 1, 3600.0),
+        ("hdtn-routing-test.json", 6, 300.0),
+        ("hdtn-cli-plan.json", 4, 2000.0),
+    ],
+)
+def test_plans_from_the_documents_of_ion_and_hdtn(tmp_path, name, links, duration_s):
+    said = document("import", DEMO.with_name(name), "--out", tmp_path / "x.sky")
+    assert (len(said["links"]), said["duration_s"]) == (links, duration_s)
+    assert Sky.load(tmp_path / "x.sky").digest() == said["sky"]
+
+
 def test_a_picture_of_a_scenario_has_its_places(tmp_path):
     out = tmp_path / "demo.czml"
     result = called("export", ROOT / "configs" / "demo.toml", "--out", out)

@@ -146,8 +146,11 @@ def test_the_whole_is_the_same_object(demo: Played) -> None:
 
 
 def test_nothing_is_left_beyond_the_end(demo: Played) -> None:
-    with pytest.raises(InputError):
-        Excerpt(start_ns=reshape.end_ns(demo.sky)).apply(demo)
+    end_ns = reshape.end_ns(demo.sky)
+    with pytest.raises(InputError, match=f"^--from: {end_ns / 1e9:g} s is not before the end of the run"):
+        Excerpt(start_ns=end_ns).apply(demo)
+    with pytest.raises(InputError, match=f"^--shift: -{end_ns / 1e9:g} s leaves nothing of the sky"):
+        Excerpt(shift_ns=-end_ns).apply(demo)
 
 
 def test_a_recorded_part_of_a_part_replays(tmp_path: Path, record) -> None:

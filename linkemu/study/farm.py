@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import get_context, resource_tracker
 from typing import TypeVar
 
 from linkemu.errors import InputError, ResourceError
@@ -25,18 +26,28 @@ def here(
     if count <= 1:
         yield from ((number, work(each)) for number, each in enumerate(questions))
         return
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_deaf)
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
     try:
-        waiting = {pool.submit(work, each): number for number, each in enumerate(questions)}
+        with _deaf():
+            waiting = {pool.submit(work, each): number for number, each in enumerate(questions)}
         for done in as_completed(waiting):
             yield waiting[done], done.result()
     finally:  # who asks no more, or was interrupted, waits for no more than what is under way
         pool.shutdown(cancel_futures=True)
 
 
-def _deaf() -> None:
-    """An interrupt on the terminal goes to all processes: the one that asks sees to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that are started within it never hear SIGINT, not even while they start.
+
+    An interrupt on the terminal goes to all processes: the one that asks sees to it, once this is over.
+    """
+    resource_tracker.ensure_running()  # starting it would unblock SIGINT again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def on_dask(

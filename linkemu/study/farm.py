@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context, resource_tracker
+from threading import current_thread, main_thread
 from typing import TypeVar
 
 from linkemu.errors import InputError, ResourceError
@@ -28,7 +29,7 @@ def here(
         return
     pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
     try:
-        with _deaf():
+        with _undisturbed():
             waiting = {pool.submit(work, each): number for number, each in enumerate(questions)}
         for done in as_completed(waiting):
             yield waiting[done], done.result()
@@ -37,17 +38,25 @@ def here(
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """Processes that are started within it never hear SIGINT, not even while they start.
+def _undisturbed() -> Iterator[None]:
+    """Signals wait until this is over, lest they leave a process half started.
 
-    An interrupt on the terminal goes to all processes: the one that asks sees to it, once this is over.
+    What is started within it never hears SIGINT, not even while it starts: an interrupt on the terminal goes
+    to all processes, and the one that asks sees to it.
     """
     resource_tracker.ensure_running()  # starting it would unblock SIGINT again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    heard: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM) if current_thread() is main_thread() else ()
+    before = {each: signal.signal(each, lambda number, _: heard.append(number)) for each in numbers}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    for number in heard:
+        signal.raise_signal(number)
 
 
 def on_dask(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linkemu.cli import output, readers
+from linkemu.cli import output, progress, readers
 from linkemu.cli.door import FAILED, INTERRUPTED
 from linkemu.errors import InputError
 
@@ -147,24 +147,13 @@ def _hunt(scenario: Path, settings: Settings, keep: Path | None, json: bool) -> 
 
 
 def _seek(stage: Stage, orders: frozenset[Order], settings: Settings, tally: Tally) -> None:
-    """Play the seeds, with a progress bar on stderr meanwhile; ``tally`` grows, and holds what an interrupt
-    left."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    """Play the seeds; ``tally`` grows, and holds what an interrupt left."""
     from linkemu.campaign.hunt import hunt
 
-    columns = (
-        TextColumn("seeds"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=output.notices(), transient=True) as bar:
-        task = bar.add_task("", total=settings.seeds)
+    with progress.shown("seeds") as tell:
         for grown in hunt(stage, orders, settings, tally):
             found = output.count(len(grown.findings), "finding", "findings")
-            bar.update(task, completed=grown.seeds, description=found)
+            tell(grown.seeds / settings.seeds, f"{grown.seeds} of {settings.seeds}, {found}")
 
 
 def _shortened(stage: Stage, orders: frozenset[Order], tally: Tally) -> list[Finding]:

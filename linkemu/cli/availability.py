@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linkemu.cli import output, readers
+from linkemu.cli import output, progress, readers
 from linkemu.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rich.progress import Progress, TaskID
     from rich.table import Table
 
     from linkemu.scenario import Scenario
@@ -140,19 +139,11 @@ def _ad_hoc(tle: Path, place: dict[str, Any], table: Path | None, cover: float |
 
 
 def _study(scenario: Scenario, epoch: datetime, settings: Settings) -> Availability:
-    """The study, with a progress bar on stderr while it is made."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
+    """The study; how far it is meanwhile stands on stderr."""
     from linkemu.study.availability import study
 
-    columns = (TextColumn("watching"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=output.notices(), transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        return study(scenario, epoch, settings, lambda share, what: _tell(bar, task, share, what))
-
-
-def _tell(bar: Progress, task: TaskID, share: float, what: str) -> None:
-    bar.update(task, completed=share, description=what)
+    with progress.shown("watching") as tell:
+        return study(scenario, epoch, settings, tell)
 
 
 def _warnings(scenario: Scenario, epoch: datetime, days: float) -> list[str]:

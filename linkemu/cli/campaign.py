@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linkemu.cli import output, readers
-from linkemu.cli.door import FAILED
+from linkemu.cli import output, progress, readers
+from linkemu.cli.door import FAILED, INTERRUPTED
 from linkemu.errors import InputError
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def _hunt(scenario: Path, settings: Settings, keep: Path | None, json: bool) -> 
     """The campaign, its summary, and the cases that it found."""
     from linkemu.campaign.hunt import Tally, calm
     from linkemu.campaign.watch import order_of
+    from linkemu.runtime.stopping import Stopping
 
     stage = _stage(scenario)
     orders = calm(stage)
@@ -132,43 +133,27 @@ def _hunt(scenario: Path, settings: Settings, keep: Path | None, json: bool) -> 
         for each in sorted(set(map(order_of, stage.scenario.transfers)) - orders)
     )
     tally, begin = Tally(), time.monotonic()
-    interrupted = False
-    try:
-        tally = _seek(stage, orders, settings, tally)
-    except KeyboardInterrupt:
-        interrupted = True
-    took_s = time.monotonic() - begin
-    findings = _shortened(stage, orders, tally)
-    kept = {} if keep is None else {each.seed: _keep(keep, scenario, stage, each) for each in findings}
-    if json:
-        output.document(_document(stage, settings, tally, findings, kept, took_s, interrupted))
-    else:
-        _show(scenario, settings, tally, findings, kept, took_s)
-    if interrupted:
-        raise KeyboardInterrupt
-    raise typer.Exit(FAILED if findings else 0)
+    with Stopping() as stopping:
+        with stopping.breaking_off():
+            _seek(stage, orders, settings, tally)
+        took_s = time.monotonic() - begin
+        findings = _shortened(stage, orders, tally)
+        kept = {} if keep is None else {each.seed: _keep(keep, scenario, stage, each) for each in findings}
+        if json:
+            output.document(_document(stage, settings, tally, findings, kept, took_s, stopping.asked))
+        else:
+            _show(scenario, settings, tally, findings, kept, took_s)
+    raise typer.Exit(INTERRUPTED if stopping.asked else FAILED if findings else 0)
 
 
-def _seek(stage: Stage, orders: frozenset[Order], settings: Settings, tally: Tally) -> Tally:
-    """Play the seeds, with a progress bar on stderr meanwhile; ``tally`` grows, and holds what an interrupt
-    left."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+def _seek(stage: Stage, orders: frozenset[Order], settings: Settings, tally: Tally) -> None:
+    """Play the seeds; ``tally`` grows, and holds what an interrupt left."""
     from linkemu.campaign.hunt import hunt
 
-    columns = (
-        TextColumn("seeds"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=output.notices(), transient=True) as bar:
-        task = bar.add_task("", total=settings.seeds)
+    with progress.shown("seeds") as tell:
         for grown in hunt(stage, orders, settings, tally):
             found = output.count(len(grown.findings), "finding", "findings")
-            bar.update(task, completed=grown.seeds, description=found)
-    return tally
+            tell(grown.seeds / settings.seeds, f"{grown.seeds} of {settings.seeds}, {found}")
 
 
 def _shortened(stage: Stage, orders: frozenset[Order], tally: Tally) -> list[Finding]:

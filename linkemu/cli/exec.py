@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -92,6 +93,7 @@ def exec(
     """
     from linkemu.access import exec_order, exec_run
     from linkemu.access.settings import choose_link
+    from linkemu.runtime.stopping import Stopping
 
     if shutil.which(command[0]) is None:
         raise InputError("COMMAND", f"{command[0]}: no such command")
@@ -116,11 +118,12 @@ def exec(
         carrier=carrier,  # type: ignore[arg-type]  # by its parser
     )
     kept = None if record is None else _begin(record, order, source.played)
-    with controls.bound(control, control_file, None) or nullcontext() as served:
-        outcome = exec_run.run(order, played, None if served is None else served.start_apart(played))
-    if kept is not None and outcome.report is not None:
-        _finish(kept, order, source.played, outcome.report, outcome.faults)
-    _tell(outcome.report, json)
+    with Stopping(signal.SIGINT):  # which is for the command, and no reason to lose its report
+        with controls.bound(control, control_file, None) or nullcontext() as served:
+            outcome = exec_run.run(order, played, None if served is None else served.start_apart(played))
+        if kept is not None and outcome.report is not None:
+            _finish(kept, order, source.played, outcome.report, outcome.faults)
+        _tell(outcome.report, json)
     raise typer.Exit(outcome.code)
 
 

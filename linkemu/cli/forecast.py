@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkemu.cli import output
+from linkemu.cli import output, progress
 
 if TYPE_CHECKING:
     from linkemu.forecast import Forecast
@@ -45,22 +45,8 @@ def forecast(
 
 
 def compiled(scenario: Scenario) -> Forecast:
-    """The forecast, with a progress bar on stderr while it is made."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
+    """The forecast; how far it is meanwhile stands on stderr."""
     import linkemu.forecast
 
-    columns = (
-        TextColumn("compiling the sky"),
-        BarColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-    )
-    console = output.notices()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=1.0)
-
-        def progress(share: float, what: str) -> None:
-            bar.update(task, completed=share, description=what)
-
-        return linkemu.forecast.forecast(scenario, progress)
+    with progress.shown("compiling the sky") as tell:
+        return linkemu.forecast.forecast(scenario, tell)

@@ -15,7 +15,8 @@ from linkemu.record.manifest import Pace
 from linkemu.record.played import Played
 from linkemu.record.recording import Recording
 from linkemu.runtime import session
-from linkemu.runtime.session import Options
+from linkemu.runtime.session import Options, Outcome
+from linkemu.runtime.stopping import Stopping
 from linkemu.scenario import Changes, Scenario
 
 Begin = Callable[[Forecast], Recording]
@@ -58,13 +59,21 @@ def _with(doors: RunDoors, record: Begin | None) -> Begin | None:
 
 def watched(scenario: Scenario, options: Options, json: bool, compiled: Forecast | None = None) -> int:
     """Run it, show it, report it; the exit code. ``compiled``: play this sky, and compile none."""
-    with Watch(output.notices() if json else output.console(), REPEAT_S) as watch:
-        doors = RunDoors(scenario, watch.follow)
-        options = replace(options, record=_with(doors, options.record))
-        try:
-            outcome = session.run(scenario, options, doors.follow, compiled)
-        finally:
-            doors.close()
+    with Stopping() as stopping:
+        with Watch(output.notices() if json else output.console(), REPEAT_S) as watch:
+            doors = RunDoors(scenario, watch.follow)
+            options = replace(options, record=_with(doors, options.record))
+            try:
+                outcome = session.run(scenario, options, doors.follow, compiled, stopping=stopping)
+            finally:
+                doors.close()
+        _report(outcome, doors, json)
+    if outcome.reason == "stopped":
+        return INTERRUPTED
+    return 0 if outcome.ok else FAILED
+
+
+def _report(outcome: Outcome, doors: RunDoors, json: bool) -> None:
     if json:
         output.document(
             {**report.outcome_document(outcome), "doors": [asdict(each) for each in doors.reports]}
@@ -74,6 +83,3 @@ def watched(scenario: Scenario, options: Options, json: bool, compiled: Forecast
         report.show(console, outcome.transfers, report.fidelity_of(outcome))
         doors.show()
         console.print(report.verdict(outcome.reason, outcome.transfers, outcome.missing))
-    if outcome.reason == "stopped":
-        return INTERRUPTED
-    return 0 if outcome.ok else FAILED

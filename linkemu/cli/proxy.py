@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from linkemu.errors import InputError
 
 if TYPE_CHECKING:
     from linkemu.access.gauge import DoorReport, WayReport
+    from linkemu.access.launch import DataPlane
     from linkemu.access.settings import Door, Proxy
     from linkemu.cli.sources import Source
     from linkemu.control.server import Control
@@ -177,41 +177,47 @@ def play(
 ) -> None:
     """Until the end or a signal; then the report, a list of them for a scenario's doors."""
     from linkemu.access.launch import DataPlane
-    from linkemu.access.settings import spoken
+    from linkemu.runtime.stopping import Stopping
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sky, recording = played.sky, None
+    recording = None
     if record is not None:
         recording = _begin(record, told, played)
         told = replace(told, record=recording.trace("doors").parent.absolute())
-    plane = DataPlane.start(told, sky)
-    code = 0
-    try:
-        for door in told.doors:
-            name = sky.links[door.link]
-            at = f"{door.protocol} {spoken(plane.addresses[door.name])}, to {spoken(door.to)}"
-            typer.echo(f"listening on {at} over {name.station}:{name.satellite}", err=True)
-        if control is not None:
-            control.start(plane.control, sky)
+    with Stopping() as stopping:
+        plane = DataPlane.start(told, played.sky)
+        stopping.calls(plane.stop)
         try:
+            _greet(told.doors, plane, played.sky)
+            if control is not None:
+                control.start(plane.control, played.sky)
             reports = plane.wait()
-        except KeyboardInterrupt:
-            code = INTERRUPTED
-            plane.stop()
-            reports = plane.wait()
-        output.warn(line.removeprefix("proxy: ") for line in plane.complaints())
-    finally:
-        plane.close()
-    if recording is not None:
-        recording.finish(faults=plane.faults, reports=[asdict(report) for report in reports])
+            output.warn(line.removeprefix("proxy: ") for line in plane.complaints())
+        finally:
+            plane.close()
+        if recording is not None:
+            recording.finish(faults=plane.faults, reports=[asdict(report) for report in reports])
+        _tell(reports, json, is_own)
+    raise typer.Exit(INTERRUPTED if stopping.asked else 0)
+
+
+def _greet(doors: tuple[Door, ...], plane: DataPlane, sky: Sky) -> None:
+    """Say where clients may come."""
+    from linkemu.access.settings import spoken
+
+    for door in doors:
+        name = sky.links[door.link]
+        at = f"{door.protocol} {spoken(plane.addresses[door.name])}, to {spoken(door.to)}"
+        typer.echo(f"listening on {at} over {name.station}:{name.satellite}", err=True)
+
+
+def _tell(reports: list[DoorReport], json: bool, is_own: bool) -> None:
     if json:
         shown = [asdict(report) for report in reports]
         output.document(shown if is_own or len(shown) > 1 else shown[0])
-    for report in () if json else reports:
-        show(report)
     for report in reports:
+        if not json:
+            show(report)
         output.warn(f"{report.name}: {line}" if is_own else line for line in report.warnings)
-    raise typer.Exit(code)
 
 
 def _begin(directory: Path, told: Proxy, played: Played) -> Recording:

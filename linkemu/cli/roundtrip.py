@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import signal
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +23,7 @@ from linkemu.cli.watch import Watch
 from linkemu.errors import LinkemuError
 from linkemu.link.timeline import Sky
 from linkemu.runtime.session import Options, Session
+from linkemu.runtime.stopping import Stopping
 from linkemu.scenario import Scenario
 from linkemu.units import format_bytes
 
@@ -37,14 +37,14 @@ def play(size: int, json: bool) -> int:
     """Play it, show it, report it; the exit code."""
     scenario = replace(scenarios.load(scenario_file()), transfers=())
     console = output.notices() if json else output.console()
-    with tempfile.TemporaryDirectory(prefix="linkemu-demo-") as directory:
+    with Stopping() as stopping, tempfile.TemporaryDirectory(prefix="linkemu-demo-") as directory:
         place = Path(directory)
         content = place / "up.bin"
         sha256 = _make(content, size)
         with Watch(console, REPEAT_S) as watch:
             session = Session(scenario, Options(directory=place / "run"), watch.follow)
             client = Client(scenario, session, content, place / "down.bin", watch.note)
-            asyncio.run(_run(session, client))
+            asyncio.run(_run(session, client, stopping))
         assert session.outcome is not None
         sky = Sky.load(place / "run" / "sky")
         judged = verdict.judge(session.outcome, sky, sha256, client.landed)
@@ -66,17 +66,9 @@ def _make(path: Path, size: int) -> str:
     return digest.hexdigest()
 
 
-async def _run(session: Session, client: Client) -> None:
+async def _run(session: Session, client: Client, stopping: Stopping) -> None:
     """The session and its client, until the file is back, the scenario ends or a signal comes."""
-    loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
-
-    def stop() -> None:
-        stopped.set()
-        session.stop()
-
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, stop)
+    stopping.calls_in_loop(session.stop)
     async with session:
         work = asyncio.create_task(client.run(), name="client")
         end = asyncio.create_task(session.finished(), name="session")
@@ -84,7 +76,7 @@ async def _run(session: Session, client: Client) -> None:
         session.stop()
         work.cancel()
         results = await asyncio.gather(work, end, return_exceptions=True)
-    if stopped.is_set():
+    if stopping.asked:
         raise KeyboardInterrupt
     for result in results:
         if isinstance(result, Exception):

@@ -4,8 +4,8 @@
         await session.finished()                                 # end of the scenario, work done, or stop()
     session.outcome                                              # transfers and fidelity report
 
-``run`` is the same with signals, for a command. The virtual clock has no processes: linkemu.runtime.composed.
-What the processes say comes by ``on_event``; drawing it is somebody else's business.
+``run`` is the same for a command, which a signal stops. The virtual clock has no processes:
+linkemu.runtime.composed. What the processes say comes by ``on_event``; drawing it is others' business.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Any, Literal, Self
@@ -31,6 +30,7 @@ from linkemu.runtime.monitor import Monitor
 from linkemu.runtime.processes import EMULATOR, Told, programs, tell
 from linkemu.runtime.records import Records
 from linkemu.runtime.runbook import Compiling, Event, OnEvent, Options, Outcome, Ready, Reason
+from linkemu.runtime.stopping import Stopping
 from linkemu.runtime.supervisor import ProcessChange, Program, Supervisor
 from linkemu.runtime.warden import Warden
 from linkemu.scenario import Scenario
@@ -293,8 +293,10 @@ def run(
     options: Options | None = None,
     on_event: OnEvent | None = None,
     compiled: Forecast | None = None,
+    *,
+    stopping: Stopping,
 ) -> Outcome:
-    """Run a scenario in processes until it ends; SIGINT and SIGTERM end it early and cleanly.
+    """Run a scenario in processes until it ends; a signal that ``stopping`` hears ends it early and cleanly.
 
     ``compiled`` as for Session.
 
@@ -304,9 +306,7 @@ def run(
 
     async def until_end() -> Outcome:
         session = Session(scenario, options, on_event, compiled)
-        loop = asyncio.get_running_loop()
-        for each in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(each, session.stop)
+        stopping.calls_in_loop(session.stop)
         async with session:
             await session.finished()
         assert session.outcome is not None

@@ -1,4 +1,4 @@
-"""References between the tables of a scenario: ids that must be unique, and ids that must exist.
+"""References between the tables of a scenario: ids that must be unique or are taken, and ids that must exist.
 
 Works on the tables as TOML gives them, before their shape is known to be right, so that one run names
 every problem of a file.
@@ -25,6 +25,8 @@ _REFERENCES = (
     ("door", "satellite", "satellite"),
 )
 
+_TAKEN = ("broker", "doors", "emulator", "run", "sky")  # processes of every run, and traces of recorded ones
+
 
 def check(document: Mapping[str, Any], preset_terminals: Collection[str]) -> list[Problem]:
     """Problems with ids in the tables of ``document``; presets of terminals may be named directly."""
@@ -33,7 +35,7 @@ def check(document: Mapping[str, Any], preset_terminals: Collection[str]) -> lis
         for kind in ("terminal", "satellite", "station", "door")
     }
     known["node"] = [*known["station"], *known["satellite"]]
-    problems = list(_duplicates(document))
+    problems = [*_duplicates(document), *_taken(document)]
     known["terminal"] += preset_terminals
     for kind, key, target in _REFERENCES:
         for place, row in rows(document, kind):
@@ -64,3 +66,12 @@ def _duplicates(document: Mapping[str, Any]) -> Iterator[Problem]:
                 if name in first:
                     yield f"{kind}[{place}].id", f'"{plain(name)}" is already the id of {first[name]}'
                 first.setdefault(name, f"{kind}[{place}]")
+
+
+def _taken(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """A node's process and its trace have the node's name, and stand beside others."""
+    for kind in ("station", "satellite"):
+        for place, row in rows(document, kind):
+            if row.get("id") in _TAKEN:
+                others = ", ".join(each for each in _TAKEN if each != row["id"])
+                yield f"{kind}[{place}].id", f'"{row["id"]}" is a part of every run, as are {others}'

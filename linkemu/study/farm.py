@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import get_context, resource_tracker
+from threading import current_thread, main_thread
 from typing import TypeVar
 
 from linkemu.errors import InputError, ResourceError
@@ -25,18 +27,36 @@ def here(
     if count <= 1:
         yield from ((number, work(each)) for number, each in enumerate(questions))
         return
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_deaf)
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
     try:
-        waiting = {pool.submit(work, each): number for number, each in enumerate(questions)}
+        with _undisturbed():
+            waiting = {pool.submit(work, each): number for number, each in enumerate(questions)}
         for done in as_completed(waiting):
             yield waiting[done], done.result()
     finally:  # who asks no more, or was interrupted, waits for no more than what is under way
         pool.shutdown(cancel_futures=True)
 
 
-def _deaf() -> None:
-    """An interrupt on the terminal goes to all processes: the one that asks sees to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals wait until this is over, lest they leave a process half started.
+
+    What is started within it never hears SIGINT, not even while it starts: an interrupt on the terminal goes
+    to all processes, and the one that asks sees to it.
+    """
+    resource_tracker.ensure_running()  # starting it would unblock SIGINT again
+    heard: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM) if current_thread() is main_thread() else ()
+    before = {each: signal.signal(each, lambda number, _: heard.append(number)) for each in numbers}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    for number in heard:
+        signal.raise_signal(number)
 
 
 def on_dask(

@@ -62,15 +62,49 @@ def played(tmp_path) -> Path:
     return path
 
 
-def test_ctrl_c_ends_it_with_a_report(played):
+def test_ctrl_c_ends_it_with_a_report_also_twice(played):
+    """timeout(1) sends two. The data plane stands still, so that the second comes while it is waited for."""
     with server(echo) as far, command("--sky", played, "--to", f"127.0.0.1:{far.address[1]}") as (it, at):
         with socket.create_connection(at) as client:
             client.sendall(b"over and back")
             assert exactly(client, 13) == b"over and back"
+        plane = frozen_plane(it.pid)
         it.send_signal(signal.SIGINT)
+        assert eventually(lambda: pending(plane, signal.SIGTERM))  # the first has been heard
+        it.send_signal(signal.SIGINT)
+        assert eventually(lambda: not pending(it.pid, signal.SIGINT))
+        os.kill(plane, signal.SIGCONT)
         out, _ = it.communicate(timeout=20)
     assert it.returncode == 130
     assert "13 B" in out and "1 clients" in out
+
+
+def test_the_third_signal_ends_it_at_once(played):
+    with command("--sky", played, "--to", "127.0.0.1:9", "--json") as (it, _):
+        plane = frozen_plane(it.pid)
+        assert eventually(lambda: it.send_signal(signal.SIGINT) or it.poll() is not None)
+        out, errors = it.communicate(timeout=20)
+    assert (it.returncode, out, errors) == (130, "", "")
+    assert not Path(f"/proc/{plane}").exists()
+
+
+def frozen_plane(pid: int) -> int:
+    """The data plane of a command: it stands still from now on."""
+    (plane,) = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    os.kill(plane, signal.SIGSTOP)
+    assert eventually(lambda: status(plane, "State").startswith("T"))
+    return plane
+
+
+def pending(pid: int, number: signal.Signals) -> bool:
+    """Whether a signal was sent to a process that has not taken it yet."""
+    return bool(int(status(pid, "ShdPnd"), 16) >> (number - 1) & 1)
+
+
+def status(pid: int, key: str) -> str:
+    """By proc_pid_status(5)."""
+    rows = (line.partition(":") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return next(value.strip() for name, _, value in rows if name == key)
 
 
 def test_json_is_the_report_and_nothing_else(played):

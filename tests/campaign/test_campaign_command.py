@@ -64,8 +64,8 @@ def test_an_interrupt_ends_it_with_what_was_found() -> None:
     process = spawned(CONFIG, "--seeds", 5_000, "--jobs", 2, "--json")
     while len(_children(process.pid)) < 2:  # its workers
         time.sleep(0.1)
-    time.sleep(1.0)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes
+    for _ in range(2):  # as a terminal does: to all processes; and as timeout(1) does: to ours once more
+        os.killpg(process.pid, signal.SIGINT)
     try:
         out, errors = process.communicate(timeout=250)
     except subprocess.TimeoutExpired:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,9 @@ def place(tmp_path_factory):
         assert process.poll() is None, (place / "stderr.txt").read_text()
         until(lambda: "door open" in (place / "stderr.txt").read_text())
         yield place
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
+        until(lambda: not (place / ".linkemu" / "demo" / "session.json").exists())
+        process.send_signal(signal.SIGINT)  # while it writes its report, if it hasn't ended
         stdout, _ = process.communicate(timeout=30)
         told = json.loads(stdout)
         assert process.returncode == 130

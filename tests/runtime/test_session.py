@@ -78,13 +78,15 @@ from pathlib import Path
 from linkemu import scenario
 from linkemu.runtime import session
 from linkemu.runtime.session import Options, Ready
+from linkemu.runtime.stopping import Stopping
 def tell(event):
     if isinstance(event, session.ProcessChange):
         print(event.pid, flush=True)
     elif isinstance(event, Ready):
         print("ready", flush=True)
 demo = dataclasses.replace(scenario.load(Path(sys.argv[1])), transfers=())
-outcome = session.run(demo, Options(directory=Path(sys.argv[2])), tell)
+with Stopping() as stopping:
+    outcome = session.run(demo, Options(directory=Path(sys.argv[2])), tell, stopping=stopping)
 print(outcome.reason)
 """
 

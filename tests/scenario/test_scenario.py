@@ -205,6 +205,8 @@ WORK = '[[transfer]]\nstation = "koganei"\nsatellite = "iss"\n'
         ("illuma-t", "xyz", "satellite[0].terminal", "known: ascend, cubelct, illuma-t"),
         ("iss", "ISS", "satellite[0].id", "short id of small letters"),
         ('"iss"', '"koganei"', "satellite[0].id", "is already the id of"),
+        ('"iss"', '"sky"', "satellite[0].id", '"sky" is a part of every run, as are broker, doors,'),
+        ('"koganei"', '"doors"', "station[0].id", '"doors" is a part of every run, as are broker,'),
         ("norad = 25544", "", "satellite[0]", "expected either name ="),
         ("norad = 25544", 'norad = 25544\nname = "ISS"', "satellite[0]", "expected either name ="),
         ("25544", "-5", "satellite[0].norad", "NORAD catalogue number such as 25544"),

@@ -88,6 +88,12 @@ def test_a_typical_year_serves_every_year(greensboro: table.Table) -> None:
     assert np.max(np.diff(across.time_s)) == pytest.approx(3600.0)
 
 
+def test_a_typical_year_of_which_hardly_an_hour_is_told_serves_at_any_date() -> None:
+    only = table.read(f"{HEADING}\n01/01/1988,01:00,8,8,16000,1000,00\n", "x")
+    july = (datetime(2024, 7, 1, tzinfo=UTC), datetime(2024, 7, 2, tzinfo=UTC))
+    assert only.history(*july).deck(LOW, np.array([seconds(july[0])])).cover.tolist() == [0.8]
+
+
 _COLUMNS = (
     "time,cloud_cover_low (%),cloud_cover_mid (%),cloud_cover_high (%),visibility (m),"
     "rain (mm),snowfall (cm),weather_code (wmo code)"

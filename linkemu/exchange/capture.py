@@ -76,7 +76,7 @@ class Capture(Player):
         same = [each for each in together if each.seal == seal]
         found = min(same or together, key=lambda each: each.arrivals, default=None)
         if found is not None:
-            found.arrivals += delivery.copies
+            found.arrivals += 1
             found.spoilt |= not same
 
     @property

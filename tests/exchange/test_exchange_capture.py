@@ -13,6 +13,7 @@ from linkemu.exchange import forms
 from linkemu.exchange.capture import Capture
 from linkemu.exchange.forms import Form, Reading
 from linkemu.exchange.pcapng import USER0, unpack
+from linkemu.link.overlay import Overlay, Pick
 from linkemu.link.timeline import Sky, constant
 from linkemu.machine import Direction
 
@@ -66,6 +67,19 @@ def test_each_datagram_says_what_became_of_it():
     assert [packet.comment for packet in packets] == [
         "", gone, gone, "", "dropped: the queue was full", "lost, or still under way at the end"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("effect", "fates", "count"),
+    [("duplicate", ["", "arrived 2 times"], 6), ("corrupt", ["", "arrived changed"], 4)],
+)
+def test_mischief_to_a_datagram_stands_beside_it(effect, fates, count):
+    capture = Capture(Sky.of(constant("g", "o", Direction.UP, 8_000_000, 0.010, 1.0)))
+    capture.impose((0, Direction.UP), Overlay(0, None, **{effect: Pick(2)}), -1)
+    for number in range(4):
+        capture.offer(0, Direction.UP, bytes([number]) * 100, number * MS)
+    assert len(capture.due(500 * MS)) == count
+    assert [packet.comment for packet in capture.packets(0)] == fates * 2
 
 
 def test_a_run_as_a_capture(tmp_path):

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkemu.errors import FormatError
-from linkemu.link.fidelity import Fidelity, Histogram
+from linkemu.link.channel import Counters, Delivery
+from linkemu.link.fidelity import Fidelity, Histogram, LinkFidelity
 from linkemu.link.overlay import outage
 from linkemu.link.player import Player
 from linkemu.link.recorder import Recorder
@@ -106,3 +107,47 @@ def test_an_outage_that_comes_while_light_flows_cuts_its_stretch_in_two() -> Non
     assert before.first_s == 2.0 and before.last_s == pytest.approx(12.0)
     assert after.first_s == pytest.approx(13.0) and after.last_s == pytest.approx(13.005)
     assert link.dark_frames == 0 and link.delivered_frames == 20
+
+
+def test_what_left_in_the_dark_is_counted() -> None:
+    recorder = Recorder("test", Player(sky()))
+    for start_ns, end_ns in ((0, 1000), (S - 1, S + 1), (S, S + 1), (100 * S - 1, 100 * S)):
+        recorder.delivered(0, Direction.UP, Delivery(b"x", 0, start_ns, end_ns, end_ns), end_ns)
+    [link] = recorder.report(100 * S).links
+    assert link.dark_frames == 2
+    assert [(edge.first_s, edge.last_s) for edge in link.edges] == [(1.0, 100.0)]
+
+
+def test_counts_of_before_a_restart_and_of_after_it_add_up() -> None:
+    fates = ("offered", "delivered", "erased", "corrupted", "reordered", "duplicated", "expired")
+    counted = {name: 100 + place for place, name in enumerate(fates)}
+    told = {f"{name}_frames": 10 * place for place, name in enumerate(fates)}
+    bytes_before = {"offered_bytes": 7, "delivered_bytes": 5, "erased_bytes": 2}
+    before = LinkFidelity("g", "s", "up", **told, **bytes_before, queue_dropped_frames=3, dark_frames=4)
+    player = Player(sky())
+    player.channels[0, Direction.UP].counters = Counters(
+        **counted, offered_bytes=70, delivered_bytes=50, erased_bytes=20, refused=30
+    )
+    [link] = Recorder("test", player, Fidelity("test", 0.0, (before,))).report(S).links
+    assert {name: getattr(link, f"{name}_frames") for name in fates} == {
+        name: counted[name] + told[f"{name}_frames"] for name in fates
+    }
+    assert (link.offered_bytes, link.delivered_bytes, link.erased_bytes) == (77, 55, 22)
+    assert (link.queue_dropped_frames, link.dark_frames) == (33, 4)
+
+
+def test_long_delays_are_good_to_a_millisecond() -> None:
+    histogram = Histogram()
+    for value in (9_999_999, 10_000_000, 34_500_000, 90_000_000):
+        histogram.add(value)
+    assert [histogram.quantile_s(share) for share in (0.25, 0.5, 0.75, 1.0)] == [0.01, 0.011, 0.035, 0.09]
+
+
+def test_processor_time_is_told_by_the_gigabyte_once_there_is_something_to_divide_by() -> None:
+    player = Player(sky())
+    counters = player.channels[0, Direction.UP].counters
+    told = []
+    for carried in (0, 10**6, 2 * 10**9):
+        counters.delivered_bytes = carried
+        told.append(Recorder("test", player).report(S, cpu_s=3.0).cpu_s_per_GB)
+    assert told == [None, None, 1.5]

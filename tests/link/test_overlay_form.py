@@ -65,3 +65,31 @@ def test_whatever_comes_it_is_an_overlay_or_one_line(record: object) -> None:
 def test_what_is_wrong_is_named(change: dict[str, object], problem: str) -> None:
     with pytest.raises(FormatError, match=problem):
         of_record({"start_ns": 5, **change})
+
+
+BOUNDS = {
+    "start_ns": (0, 1 << 62),
+    "end_ns": (0, 1 << 62),
+    "seed": (0, (1 << 63) - 1),
+    "rate_cap_bps": (0, 1 << 50),
+    "rate_bps": (1, 1 << 50),
+    "delay_ns": (0, 1 << 61),
+    "delay_added_ns": (0, 1 << 61),
+    "late_ns": (1, 1 << 61),
+}
+
+
+@pytest.mark.parametrize("key", BOUNDS)
+def test_figures_are_taken_up_to_their_bounds_and_not_beyond(key: str) -> None:
+    low, high = BOUNDS[key]
+    more = {"reorder": {"every": 1}} if key == "late_ns" else {}
+    for value in (low, high):
+        assert getattr(of_record({"start_ns": 0, **more, key: value}), key) == value
+    for value in (low - 1, high + 1):
+        with pytest.raises(FormatError, match=key):
+            of_record({"start_ns": 0, **more, key: value})
+
+
+@pytest.mark.parametrize("key", ["end_ns", "rate_cap_bps", "rate_bps", "delay_ns", "erase_slots", "reorder"])
+def test_what_may_be_absent_may_be_null(key: str) -> None:
+    assert of_record({"start_ns": 0, key: None}) == Overlay(0)

@@ -120,3 +120,13 @@ def test_power_comes_with_the_samples_of_the_other_end_while_locked() -> None:
             if node == "koganei":
                 powers[at / S] = sensor.received_power_dBm
     assert powers == {0.0: None, 2.0: -38.0, 3.0: -37.0, 4.0: None}
+
+
+def test_a_link_without_a_mode_keeps_its_lock_and_a_dark_one_has_none() -> None:
+    dark = [(1.0, 2.0, Cause.MARGIN), (3.0, 4.0, Cause.CLOUD)]
+    player = Player(Sky.of(constant("g", "s", Direction.UP, RATE, 0.25, 5.0, dark=dark)))
+    seen = []
+    while (at := player.next_ns()) is not None:
+        seen += [(at // S, sensor.locked, sensor.transmit_rate_bps) for _, sensor in player.sensors(at)]
+    lit = (True, RATE)
+    assert seen == [(0, *lit), (1, True, 0), (2, *lit), (3, False, 0), (4, *lit), (5, False, 0)]

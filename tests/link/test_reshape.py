@@ -149,8 +149,10 @@ def test_a_slower_sky_has_the_same_slots_and_carries_as_much(sky: Sky, factor: F
         carried, carries = (Channel(each).capacity.position(each.end_ns) for each in (before, timeline))
         assert abs(carries - carried) <= (carried >> 12) + 8 * 10**9 * len(before.edge_ns)
         for moment in range(0, before.end_ns, max(1, before.end_ns // 5)):
-            asked = DelayCurve(before)(moment) * factor
-            assert abs(DelayCurve(timeline)(round(moment * factor)) - asked) <= factor + 2
+            # the next segment's beginning may be rounded to this very ns: drawn delays jump there
+            asked = [DelayCurve(before)(at_ns) * factor for at_ns in (moment, moment + 1)]
+            answered = DelayCurve(timeline)(round(moment * factor))
+            assert min(abs(answered - each) for each in asked) <= factor + 2
 
 
 @given(skies(), st.integers(1, 4))

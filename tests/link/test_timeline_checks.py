@@ -106,6 +106,35 @@ def test_state_names_the_cause_that_holds() -> None:
     assert (clear.cause, clear.until_s, clear.delay_s, clear.elevation_deg) == (Cause.NONE, 10.0, 0.005, None)
 
 
+def test_a_state_has_the_figures_of_the_latest_sample_while_that_is_fresh() -> None:
+    named = ("elevation_deg", "azimuth_deg", "range_m", "range_rate_mps", "power_dBm", "margin_dB")
+    types = ("f4", "f4", "f8", "f8", "f4", "f4")
+    columns: dict[str, Any] = {
+        name: np.array([10.0 * place, 10.0 * place + 1.0], dtype=kind)
+        for place, (name, kind) in enumerate(zip(named, types, strict=True))
+    }
+    columns["margin_dB"][1] = np.nan
+    link = timeline(sample_ns=integers(1_000_000_000, 4_000_000_000), **columns)
+    check(link)
+
+    def figures(t_s: float) -> list[float | None]:
+        state = state_at(link, t_s)
+        return [getattr(state, name) for name in named]
+
+    first, second, none = [0.0, 10.0, 20.0, 30.0, 40.0, 50.0], [1.0, 11.0, 21.0, 31.0, 41.0, None], [None] * 6
+    assert [figures(t_s) for t_s in (0.9, 1.0, 3.0, 3.1, 4.0, 6.0, 6.1)] == [
+        *(none, first, first, none),
+        *(second, second, none),
+    ]
+    darkness = timeline(
+        rate_bps=integers(0, 0, 0),
+        cause=np.full(3, Cause.CLOUD, dtype=np.uint8),
+        delay_start_ns=integers(),
+        delay_s=np.zeros((0, 8)),
+    )
+    assert state_at(darkness, 1.0).delay_s is None
+
+
 def test_a_pass_of_tbird_can_carry_what_was_published() -> None:
     cases = json.loads((Path(__file__).parents[1] / "reference" / "physics_cases.json").read_text())["cases"]
     case = next(case for case in cases if case["id"] == "TBIRD-PASS")

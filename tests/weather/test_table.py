@@ -88,6 +88,12 @@ def test_a_typical_year_serves_every_year(greensboro: table.Table) -> None:
     assert np.max(np.diff(across.time_s)) == pytest.approx(3600.0)
 
 
+def test_a_typical_year_of_which_hardly_an_hour_is_told_serves_at_any_date() -> None:
+    only = table.read(f"{HEADING}\n01/01/1988,01:00,8,8,16000,1000,00\n", "x")
+    july = (datetime(2024, 7, 1, tzinfo=UTC), datetime(2024, 7, 2, tzinfo=UTC))
+    assert only.history(*july).deck(LOW, np.array([seconds(july[0])])).cover.tolist() == [0.8]
+
+
 _COLUMNS = (
     "time,cloud_cover_low (%),cloud_cover_mid (%),cloud_cover_high (%),visibility (m),"
     "rain (mm),snowfall (cm),weather_code (wmo code)"
@@ -140,6 +146,27 @@ def test_open_meteo() -> None:
 def test_open_meteo_is_refused_with_its_line(old: str, new: str, match: str) -> None:
     with pytest.raises(InputError, match=match):
         table.read(METEO.replace(old, new, 1), "x")
+
+
+def test_what_falls_is_measured_or_else_told_by_the_code() -> None:
+    header = "time,cloud_cover_low,rain,snowfall,weather_code"
+    rows = ("2024-05-10T02:00Z,25,0.4,0.7,65", "2024-05-10T03:00Z,25,,,65", "2024-05-10T04:00Z,25,,,73")
+    found = table.read("\n".join([header, *rows]), "x", 0.0).reports
+    # 0.7 cm of snow are 1 mm of water (Open-Meteo's documentation of snowfall)
+    assert [one.rain_mmph for one in found] == [0.4, 20.0, 0.0]
+    assert [one.snow_mmph for one in found] == pytest.approx([1.0, 0.0, 1.5])
+
+
+def test_what_a_history_covers() -> None:
+    rows = ("2024-05-10T02:00Z,25", "2024-05-10T04:00Z,25")
+    both = table.read("\n".join(["time,cloud_cover_low", *rows]), "x", 0.0).history(*YEAR)
+    start, end = (seconds(datetime(2024, 5, 10, hour, tzinfo=UTC)) for hour in (2, 4))
+    assert both.covers(start, end, 0.0)
+    assert both.covers(start - 600.0, end + 600.0, 600.0)
+    assert not both.covers(start - 601.0, end, 600.0)
+    assert not both.covers(start, end + 601.0, 600.0)
+    alone = table.read(f"time,cloud_cover_low\n{rows[0]}\n", "x", 0.0).history(*YEAR)
+    assert alone.covers(start - 86400.0, end + 86400.0, 0.0)
 
 
 def test_a_plain_table_needs_an_elevation() -> None:

@@ -177,3 +177,54 @@ def test_progress_of_a_file_with_repeated_chunks() -> None:
     holdings.forget(manifest.file_id)
     assert holdings.progress(manifest.file_id) is None
     assert holdings.has(zero)
+
+
+def exported(*pieces: tuple[int, int], content: bytes = CONTENT) -> bytes:
+    """What a node has kept of a chunk when it went down."""
+    holdings = Holdings()
+    for start, end in pieces:
+        give(holdings, start, end, content, chunk_id_of(content))
+    ((_, data),) = holdings.export()
+    return data
+
+
+def test_a_whole_chunk_that_was_not_yet_stored_is_told_after_a_restart() -> None:
+    holdings = Holdings()
+    assert holdings.load(exported((0, 600), (600, 1000))) == 1000
+    whole = holdings.take_whole()
+    assert whole is not None and whole.data == CONTENT
+
+
+def test_what_is_here_already_or_empty_takes_no_memory_again() -> None:
+    holdings = Holdings()
+    holdings.stored(CHUNK)
+    assert holdings.load(exported((0, 600))) == 0
+    manifest = Manifest.of("a", CONTENT, 300)
+    holdings.know(manifest)
+    torn = Holdings()
+    torn.take(
+        manifest.file_id, len(manifest.encoded), 0, manifest.encoded[:9], crc32(manifest.encoded[:9]), True
+    )
+    ((_, data),) = torn.export()
+    assert holdings.load(data) == 0
+    other = exported((0, 600), content=CONTENT[::-1])
+    assert holdings.load(other[:-600]) == 0  # all of its bytes are torn away
+    assert holdings.used_bytes == 0
+    assert (holdings.load(other), holdings.load(other)) == (600, 0)
+    assert holdings.used_bytes == 1000
+
+
+def test_a_chunk_is_not_taken_for_the_manifest_of_the_same_bytes() -> None:
+    manifest = Manifest.of("a", b"x", 300)
+    data, id_ = manifest.encoded, manifest.file_id
+    holdings = Holdings()
+    assert holdings.take(id_, len(data), 0, data[:9], crc32(data[:9]), True) is Taken.NEW
+    assert holdings.take(id_, len(data), 9, data[9:], crc32(data[9:]), False) is Taken.REFUSED
+    assert holdings.take(id_, len(data), 9, data[9:], crc32(data[9:]), True) is Taken.WHOLE
+    assert holdings.progress(id_) is not None and not holdings.has(id_)
+    assert holdings.take(id_, len(data), 0, data, crc32(data), False) is Taken.WHOLE
+    holdings.stored(id_)
+    holdings.forget(id_)
+    assert holdings.take(id_, len(data), 0, data, crc32(data), False) is Taken.DUPLICATE
+    assert holdings.take(id_, len(data), 0, data, crc32(data), True) is Taken.WHOLE
+    assert holdings.progress(id_) is not None

@@ -148,6 +148,19 @@ async def test_a_download_lands_in_any_order_over_restarts() -> None:
     assert await disk.names(ROOT / "spool") == ["journal"]
 
 
+async def test_a_download_that_was_verified_before_a_crash_gets_its_name_after_it() -> None:
+    disk = SimulatedDisk()
+    spool = await reopened(disk)
+    entry = await spool.request("iss", "a", 0, 1.0)
+    await spool.describe(entry, Manifest.of("a", CONTENT, CHUNK), 2.0)
+    await land(spool, entry, *range(6))
+    await spool.reach(entry, "verified", 4.0)  # journalled, and then the power goes
+    disk.reboot()
+    spool = await reopened(disk)
+    assert await disk.read(spool.path(entry, "fetched")) == CONTENT
+    assert await disk.names(ROOT / "spool") == [f"{entry.id}.fetched", "journal"]
+
+
 async def test_a_download_whose_bytes_are_gone_begins_anew_over_restarts() -> None:
     disk = SimulatedDisk()
     spool = await reopened(disk)

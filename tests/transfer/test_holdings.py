@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkemu.errors import FormatError
+from linkemu.transfer import partial
 from linkemu.transfer.holdings import Holdings, Taken
-from linkemu.transfer.manifest import Manifest, chunk_id_of
+from linkemu.transfer.manifest import MAX_CHUNK_BYTES, Manifest, chunk_id_of
+from linkemu.transfer.partial import Partial
 from linkemu.transfer.report import State
 
 CONTENT = random.Random(3).randbytes(1000)
@@ -122,6 +124,28 @@ def test_any_bytes_are_no_partial(data: bytes) -> None:
         Holdings().load(data)
 
 
+@pytest.mark.parametrize("fault", ["beyond", "empty", "huge"])
+def test_an_export_that_contradicts_itself_is_a_format_error(fault: str) -> None:
+    bad = Partial(CHUNK, 1000)
+    bad.put(0, CONTENT[:100], crc32(CONTENT[:100]))
+    match fault:
+        case "beyond":
+            bad.segments.append((990, 1001, crc32(CONTENT[990:])))
+        case "empty":
+            bad.segments.append((200, 200, 0))
+        case "huge":
+            bad.length = MAX_CHUNK_BYTES + 1  # a node would find no memory for what nobody can send
+    with pytest.raises(FormatError):
+        Holdings().load(partial.encode(bad))
+
+
+def test_a_table_that_rot_has_changed_is_refused_whole() -> None:
+    data = bytearray(exported((0, 100), (500, 600)))
+    data[50] ^= 1  # an end in its table
+    with pytest.raises(FormatError, match="CRC of its table"):
+        Holdings().load(data)
+
+
 def test_memory_is_bounded_and_the_longest_untouched_goes_first() -> None:
     chunks = [bytes([index]) * 1000 for index in range(3)]
     ids = [chunk_id_of(chunk) for chunk in chunks]
@@ -228,3 +252,27 @@ def test_a_chunk_is_not_taken_for_the_manifest_of_the_same_bytes() -> None:
     assert holdings.take(id_, len(data), 0, data, crc32(data), False) is Taken.DUPLICATE
     assert holdings.take(id_, len(data), 0, data, crc32(data), True) is Taken.WHOLE
     assert holdings.progress(id_) is not None
+
+
+def test_a_chunk_that_is_whole_is_so_in_a_file_that_becomes_known_later() -> None:
+    holdings = Holdings()
+    assert give(holdings, 0, 1000) is Taken.WHOLE
+    manifest = Manifest.of("a", CONTENT, 1000)
+    holdings.know(manifest)
+    progress = holdings.progress(manifest.file_id)
+    assert progress is not None
+    assert (list(progress.whole), progress.partials, progress.held_bytes) == ([(0, 1)], {}, 1000)
+
+
+def test_a_verdict_does_not_outlive_the_chunks_that_were_read() -> None:
+    manifest = Manifest.of("a", CONTENT, 1000)
+    holdings = Holdings()
+    holdings.know(manifest)
+    progress = holdings.progress(manifest.file_id)
+    assert progress is not None and holdings.stored(CHUNK) == [manifest.file_id]
+    holdings.verified(manifest.file_id, manifest.sha256, True)
+    assert progress.state is State.VERIFIED
+    holdings.lost(CHUNK)
+    assert progress.state is State.HELD
+    assert holdings.stored(CHUNK) == [manifest.file_id]
+    assert progress.state is State.COMPLETE, "another copy, which nobody has read back"

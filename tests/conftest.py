@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 # Folders of tests that watch real time.
 REAL = {"acceptance", "access", "blackbox", "control"}
 
+settings.register_profile("linkemu", deadline=None)  # 200 ms an example tell of the neighbours, not of us
+settings.load_profile("linkemu")
 os.environ.pop("COLUMNS", None)  # xdist tells its workers how wide the terminal is; a pipe has no width
 
 

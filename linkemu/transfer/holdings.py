@@ -112,7 +112,7 @@ class Holdings:
         """Take an exported partial; bytes taken. Ranges of wrong CRC are left out; FormatError if torn."""
         assembly = partial.decode(data)
         chunk_id = assembly.chunk_id
-        known = chunk_id in self._durable or chunk_id in self._partials or chunk_id in self._files
+        known = chunk_id in self._partials or self._is_here(chunk_id, assembly.is_manifest)
         if known or not assembly.held.size or not self._fits(chunk_id, assembly.length):
             return 0
         self._begin(assembly)
@@ -138,7 +138,7 @@ class Holdings:
         """Take ``payload`` at ``offset`` of a chunk, or of a manifest, of ``length`` bytes."""
         assembly = self._partials.get(chunk_id)
         if assembly is None:
-            if chunk_id in self._durable or chunk_id in self._files:
+            if self._is_here(chunk_id, manifest):
                 return Taken.DUPLICATE
             if not self._fits(chunk_id, length):
                 return Taken.REFUSED
@@ -158,6 +158,10 @@ class Holdings:
             if self._partials.get(assembly.chunk_id) is assembly:
                 return assembly
         return None
+
+    def _is_here(self, chunk_id: bytes, manifest: bool) -> bool:
+        """Whether nothing of it is needed any more; a file's content may be the manifest of another file."""
+        return chunk_id in (self._files if manifest else self._durable)
 
     def _begin(self, assembly: Partial) -> None:
         self._partials[assembly.chunk_id] = assembly

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from linkemu.campaign.disk import PowerCut, SimulatedDisk
 from linkemu.disk import store
+from linkemu.errors import ResourceError
 
 ROOT = Path("/disk")
 FILES = [ROOT / name for name in "abc"]
@@ -141,3 +144,65 @@ def test_rot_changes_one_bit_of_a_durable_file_by_the_seed() -> None:
     assert sum(byte.bit_count() for byte in rotten(1)) == 1
     assert rotten(1) == rotten(1)
     assert len({rotten(seed) for seed in range(20)}) > 5
+
+
+async def written(lost_syncs: bool = False, *, name: bool = True) -> SimulatedDisk:
+    """A disk with a file of 100 bytes: written, synced, and its ``name`` too."""
+    disk = SimulatedDisk(lost_syncs=lost_syncs)
+    await disk.make_directory(ROOT)
+    await disk.write(FILES[0], b"x" * 100)
+    await disk.sync(FILES[0])
+    if name:
+        await disk.sync(ROOT)
+    return disk
+
+
+def fates(disk: Callable[[], Coroutine[Any, Any, SimulatedDisk]]) -> set[bytes | None]:
+    """What a power cut may leave of the file, over many seeds."""
+
+    async def fate(seed: int) -> bytes | None:
+        made = await disk()
+        made.reboot(seed)
+        return await made.read(FILES[0]) if await made.size(FILES[0]) is not None else None
+
+    return {asyncio.run(fate(seed)) for seed in range(40)}
+
+
+def test_syncs_that_are_lost_lose_names_and_bytes() -> None:
+    assert fates(written) == {b"x" * 100}
+    left = fates(lambda: written(lost_syncs=True))
+    assert None in left and b"x" * 100 in left and len(left) > 5
+
+
+def test_a_name_that_was_not_synced_may_be_there_or_not() -> None:
+    assert fates(lambda: written(name=False)) == {None, b"x" * 100}
+
+
+def test_a_write_at_the_cut_is_half_done_and_a_sync_not_at_all() -> None:
+    async def at(cut: int) -> SimulatedDisk:
+        disk = SimulatedDisk()
+        await disk.make_directory(ROOT)
+        await disk.write(FILES[0], b"")
+        await disk.sync(ROOT)
+        disk.power_cut_at = disk.calls + cut
+        with pytest.raises(PowerCut):
+            await disk.write(FILES[0], b"x" * 100)
+            await disk.sync(FILES[0])
+        assert list(disk.survivors()) == [b""]
+        return disk
+
+    left = {len(each or b"") for each in fates(lambda: at(1))}
+    assert {0, 100} & left == {0} and len(left) > 2
+    assert fates(lambda: at(2)) >= {b"", b"x" * 100}
+
+
+def test_what_was_damaged_stays_so_and_no_file_is_without_its_directory() -> None:
+    async def story() -> bytes:
+        disk = await written()
+        disk.damage(FILES[0], 7)
+        disk.reboot()
+        with pytest.raises(ResourceError, match="no such directory"):
+            await disk.write(ROOT / "absent" / "f", b"x")
+        return await disk.read(FILES[0])
+
+    assert asyncio.run(story()) == b"x" * 7 + b"y" + b"x" * 92

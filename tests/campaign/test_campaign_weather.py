@@ -100,3 +100,19 @@ def test_a_train_of_fades_loses_its_share() -> None:
 
 def test_without_faults_of_light_the_sky_is_the_same() -> None:
     assert spoil(SKY, []).digest() == SKY.digest()
+
+
+def test_a_fault_takes_the_blame_only_for_what_it_took() -> None:
+    spoilt = spoil(SKY, [Outage("a", "s", "up", 3.5, 2.0, "dark"), Outage("a", "s", "up", 0.53, 0.1, "lost")])
+    up = spoilt.timelines[0, Direction.UP]
+    causes = [(int(edge), Cause(int(cause))) for edge, cause in zip(up.edge_ns[:-1], up.cause, strict=True)]
+    assert causes[1:4] == [
+        (3_500_000_000, Cause.FAULT),
+        (4_000_000_000, Cause.BELOW_MASK),
+        (5_000_000_000, Cause.FAULT),
+    ]
+    assert list(zip(up.erased_slot.tolist(), up.erased_count.tolist(), strict=True))[:2] == [
+        (500, 30),
+        (530, 100),
+    ]
+    assert up.erased_cause[1] == Cause.FAULT != up.erased_cause[0]

@@ -48,6 +48,16 @@ def test_files_beyond_the_window_wait_and_the_one_that_overlaps_says_so() -> Non
     assert [(share.entry.name, share.fits) for share in chosen] == [("00", True), ("01", True), ("02", False)]
 
 
+def test_rates_from_before_the_window_count_from_its_start() -> None:
+    assert contacts.expected_bytes(window(10, 20, (0.0, 8_000_000)), 0.0) == 10_000_000
+
+
+def test_files_that_fill_the_window_to_the_last_byte_fit_and_one_more_goes() -> None:
+    waiting = [entry(f"{number:02}", 5_000_000, at=number) for number in range(4)]
+    chosen = contacts.shares(waiting, window(0, 10), 0.0)  # 10 MB
+    assert [(share.entry.name, share.fits) for share in chosen] == [("00", True), ("01", True), ("02", False)]
+
+
 def test_what_is_acknowledged_needs_no_room() -> None:
     (share,) = contacts.shares([entry("a", 10_500_000, held=600)], window(0, 10), 0.0)
     assert share.fits

@@ -106,6 +106,24 @@ def test_done_bytes_count_the_short_last_chunk() -> None:
     assert entry.done_bytes == 1500
 
 
+def test_what_is_opened_again_goes_to_the_end_of_the_order() -> None:
+    ledger = Ledger()
+    for name in ("a", "b", "a"):
+        ledger.apply(custody.opened("put", "iss", name, 0, 1.0))
+    assert [entry.name for entry in ledger] == ["b", "a"]
+
+
+def test_a_download_that_begins_anew_knows_nothing_of_the_file() -> None:
+    ledger = Ledger()
+    ledger.apply(custody.opened("get", "iss", "a", 0, 1.0))
+    (entry,) = ledger
+    ledger.apply(custody.described(entry.id, 2500, "00" * 32, 1000, bytes(32)))
+    ledger.apply(custody.reached(entry.id, "receiving", 2.0))
+    ledger.apply(custody.holds(entry.id, [0]))
+    ledger.apply(custody.reached(entry.id, "requested", 1.0))
+    assert (entry.size, entry.sha256, entry.chunk_bytes, entry.file_id, entry.held) == (*[None] * 4, set())
+
+
 def test_addresses_differ_by_action_satellite_and_name() -> None:
     ids = {
         custody.custody_id(action, satellite, name)

@@ -37,6 +37,19 @@ async def test_a_file_as_it_is(tmp_path: Path) -> None:
         assert await read(tmp_path / "f") == content
 
 
+class _ShortDisk(InlineDisk):
+    """Says that a file ends at its fifth byte."""
+
+    async def read(self, path: Path, offset: int = 0, length: int = -1) -> bytes:
+        return (await super().read(path))[offset:5]
+
+
+async def test_a_file_that_reads_shorter_than_it_is_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"ten bytes.")
+    with pytest.raises(InputError, match="changed while it was being read"):
+        assert [piece async for piece in source.of_file(_ShortDisk(), tmp_path / "f")]
+
+
 @pytest.mark.parametrize("change", ["grow", "shrink", "rewrite", "replace"])
 async def test_a_file_that_changes_is_refused(tmp_path: Path, change: str) -> None:
     path = tmp_path / "f"

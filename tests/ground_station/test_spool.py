@@ -157,6 +157,47 @@ async def test_a_download_lands_in_any_order_over_restarts() -> None:
     await spool.finish(entry, 4.0)
     assert await disk.read(spool.path(entry, "fetched")) == CONTENT
     assert await disk.names(ROOT / "spool") == [f"{entry.id}.fetched", "journal"]
+    assert spool.manifest(entry) is None
+    await spool.request("iss", "a", 0, 5.0)  # wanted anew: the old file gives way
+    assert await disk.names(ROOT / "spool") == ["journal"]
+
+
+async def test_a_download_that_was_verified_before_a_crash_gets_its_name_after_it() -> None:
+    disk = SimulatedDisk()
+    spool = await reopened(disk)
+    entry = await spool.request("iss", "a", 0, 1.0)
+    await spool.describe(entry, Manifest.of("a", CONTENT, CHUNK), 2.0)
+    await land(spool, entry, *range(6))
+    await spool.reach(entry, "verified", 4.0)  # journalled, and then the power goes
+    disk.reboot()
+    spool = await reopened(disk)
+    assert await disk.read(spool.path(entry, "fetched")) == CONTENT
+    assert await disk.names(ROOT / "spool") == [f"{entry.id}.fetched", "journal"]
+
+
+async def test_a_download_whose_bytes_are_gone_begins_anew_over_restarts() -> None:
+    disk = SimulatedDisk()
+    spool = await reopened(disk)
+    entry = await spool.request("iss", "a", 0, 1.0)
+    await spool.describe(entry, Manifest.of("a", CONTENT, CHUNK), 2.0)
+    await land(spool, entry, 1)
+    await disk.remove(spool.path(entry, "part"))
+    for _ in range(2):
+        spool = await reopened(disk)
+        (entry,) = spool.ledger
+        assert (entry.state, entry.file_id, entry.held) == ("requested", None, set())
+        assert spool.manifest(entry) is None
+
+
+async def test_a_put_that_failed_may_be_put_again_with_another_content() -> None:
+    spool = await reopened(SimulatedDisk())
+    first = await put(spool)
+    assert len(spool.positions(first)) == 6
+    await spool.reach(first, "failed", 2.0, "refused")
+    again = await put(spool, content=CONTENT[::-1][:1500], now=3.0)
+    assert again is not first and (again.state, again.size) == ("spooled", 1500)
+    manifest = Manifest.of("a", CONTENT[::-1][:1500], CHUNK)
+    assert spool.positions(again) == {manifest.chunks[0]: [0], manifest.chunks[1]: [1]}
 
 
 async def test_damage_of_a_download_is_found_and_asked_for_again() -> None:
@@ -245,11 +286,24 @@ async def test_steps_of_what_was_given_up_meanwhile_do_nothing() -> None:
         await spool.lose(entry, [1])
     await spool.hold([(up, 1)])
     await land(spool, down, 1)
-    await spool.describe(down, Manifest.of("d", CONTENT, CHUNK), 2.0)
+    for content in (CONTENT, CONTENT[1:]):
+        await spool.describe(down, Manifest.of("d", content, CHUNK), 2.0)
     await spool.finish(down, 3.0)
     for each in (spool, await reopened(disk)):
         assert list(each.ledger) == []
     assert await disk.names(ROOT / "spool") == ["journal"]
+
+
+async def test_chunks_of_what_was_given_up_do_not_land_in_what_took_its_place() -> None:
+    disk = SimulatedDisk()
+    spool = await reopened(disk)
+    old = await spool.request("iss", "d", 0, 1.0)
+    await spool.describe(old, Manifest.of("d", CONTENT, CHUNK), 2.0)
+    await spool.drop(old)
+    new = await spool.request("iss", "d", 0, 3.0)
+    await spool.describe(new, Manifest.of("d", CONTENT[::-1], CHUNK), 4.0)
+    await land(spool, old, 1)
+    assert new.held == set() and await disk.size(spool.path(new, "part")) == 0
 
 
 async def test_the_journal_stays_short() -> None:
@@ -260,9 +314,12 @@ async def test_the_journal_stays_short() -> None:
         await spool.hold([(entry, index) for index in range(6)])
     spool._compact_at = 100
     await spool.reach(entry, "failed", 2.0, "refused")
-    assert (await disk.size(ROOT / "spool" / "journal") or 0) < 600
-    (again,) = (await reopened(disk)).ledger
-    assert (again.state, again.problem) == ("failed", "refused")
+    short = await disk.size(ROOT / "spool" / "journal") or 0
+    assert short < 600
+    await spool.reach(await put(spool, "b"), "failed", 2.0, "refused")
+    assert (await disk.size(ROOT / "spool" / "journal") or 0) > 2 * short  # not rewritten at every end
+    for again in (await reopened(disk)).ledger:
+        assert (again.state, again.problem) == ("failed", "refused")
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -112,3 +112,16 @@ def test_a_journal_that_is_none_is_refused(tmp_path: Path) -> None:
         (1, Direction.UP),
         Overlay(0, erase_slots=ALL),
     )
+
+
+def test_an_order_has_bounds_and_no_light_goes_where_the_link_has_none() -> None:
+    assert len(read(*[FAULT] * 1000).faults) == 1000
+    with pytest.raises(FormatError, match="1 to 1000"):
+        read(*[FAULT] * 1001)
+    assert read_fault(json.dumps({"lift": None, "id": "i" * 100}).encode()) == Lift(None, "i" * 100)
+    with pytest.raises(FormatError, match="at most 100 characters"):
+        read_fault(json.dumps({"lift": None, "id": "i" * 101}).encode())
+    upward = Sky.of(constant("koganei", "iss", Direction.UP, 10**6, 0.002, 10.0))
+    assert len(read({**FAULT, "direction": "up"}).overlays(upward, 0)) == 1
+    with pytest.raises(FormatError, match="no link koganei - iss down"):
+        read({**FAULT, "direction": "both"}).overlays(upward, 0)

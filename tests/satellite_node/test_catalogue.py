@@ -118,3 +118,47 @@ async def test_power_cut_at_each_call(seed: int) -> None:
         again = await opened(disk)
         assert accepted <= {manifest.file_id for manifest in again}
         assert all(again.is_verified(file_id) for file_id in verified)
+
+
+async def test_a_file_that_never_had_the_name_does_not_take_it_along() -> None:
+    catalogue = await opened(SimulatedDisk())
+    for manifest in (ONE, OTHER_ONE):
+        await catalogue.accept(manifest)
+        await catalogue.verified(manifest.file_id, 1.0)
+    await catalogue.unverified(OTHER_ONE.file_id)
+    assert catalogue.named("one") == ONE
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_file_that_was_dropped_is_listed_no_more_also_after_a_power_cut(seed: int) -> None:
+    disk = SimulatedDisk()
+    catalogue = await opened(disk)
+    await catalogue.accept(ONE)
+    await catalogue.verified(ONE.file_id, 1.0)
+    await catalogue.drop(ONE.file_id)
+    disk.reboot(seed)
+    for each in (catalogue, await opened(disk)):
+        assert (list(each), each.is_verified(ONE.file_id), each.named("one")) == ([], False, None)
+        assert json.loads(each.listing()) == {"files": []}
+
+
+async def test_a_chunk_that_stands_twice_in_a_file_goes_with_it() -> None:
+    twice = Manifest.of("twice", b"a" * 2000, 1000)
+    catalogue = await opened(SimulatedDisk())
+    await catalogue.accept(twice)
+    assert await catalogue.drop(twice.file_id) == [twice.chunks[0]]
+
+
+async def test_a_long_journal_is_made_short_at_the_next_start() -> None:
+    disk = SimulatedDisk()
+    catalogue = await opened(disk)
+    for manifest in (ONE, TWO):
+        await catalogue.accept(manifest)
+    await catalogue.verified(TWO.file_id, 2.0)
+    record = b'{"file":"' + ONE.file_id.hex().encode() + b'","t":null}'
+    await catalogue._journal.rewrite([record] * 3000 + [record.replace(b"null", b"1.5")])
+    assert (await disk.size(ROOT / "verified") or 0) > 1 << 18
+    assert (await opened(disk)).named("one") == ONE
+    assert (await disk.size(ROOT / "verified") or 0) < 200
+    again = await opened(disk)
+    assert (again.named("one"), again.is_verified(TWO.file_id)) == (ONE, False)

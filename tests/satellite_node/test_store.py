@@ -137,3 +137,25 @@ async def test_a_disk_that_lies_about_sync_never_yields_wrong_bytes(seed: int) -
             assert await again.get(chunk) == chunks(*range(6))[chunk]
         except IntegrityError:
             assert chunk not in again
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_what_was_removed_or_put_away_stays_so_over_a_power_cut(seed: int) -> None:
+    disk = SimulatedDisk()
+    store = await ChunkStore.open(disk, ROOT)
+    await store.put(chunks(0, 1, 2))
+    removed, damaged, kept = chunks(0, 1, 2)
+    await store.remove([removed])
+    assert removed not in store
+    disk.damage(path(damaged), 5)
+    with pytest.raises(IntegrityError, match="quarantine"):
+        await store.get(damaged)
+    disk.reboot(seed)
+    assert (await ChunkStore.open(disk, ROOT)).ids == {kept}
+
+
+async def test_a_file_that_is_no_chunk_does_not_stand_in_the_way() -> None:
+    disk = SimulatedDisk()
+    await ChunkStore.open(disk, ROOT)
+    disk.install(ROOT / "chunks" / "notes of an operator", b"x")
+    assert (await ChunkStore.open(disk, ROOT)).ids == frozenset()

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkemu.errors import FormatError
+from linkemu.transfer import partial
 from linkemu.transfer.holdings import Holdings, Taken
-from linkemu.transfer.manifest import Manifest, chunk_id_of
+from linkemu.transfer.manifest import MAX_CHUNK_BYTES, Manifest, chunk_id_of
+from linkemu.transfer.partial import Partial
 from linkemu.transfer.report import State
 
 CONTENT = random.Random(3).randbytes(1000)
@@ -122,6 +124,28 @@ def test_any_bytes_are_no_partial(data: bytes) -> None:
         Holdings().load(data)
 
 
+@pytest.mark.parametrize("fault", ["beyond", "empty", "huge"])
+def test_an_export_that_contradicts_itself_is_a_format_error(fault: str) -> None:
+    bad = Partial(CHUNK, 1000)
+    bad.put(0, CONTENT[:100], crc32(CONTENT[:100]))
+    match fault:
+        case "beyond":
+            bad.segments.append((990, 1001, crc32(CONTENT[990:])))
+        case "empty":
+            bad.segments.append((200, 200, 0))
+        case "huge":
+            bad.length = MAX_CHUNK_BYTES + 1  # a node would find no memory for what nobody can send
+    with pytest.raises(FormatError):
+        Holdings().load(partial.encode(bad))
+
+
+def test_a_table_that_rot_has_changed_is_refused_whole() -> None:
+    data = bytearray(exported((0, 100), (500, 600)))
+    data[50] ^= 1  # an end in its table
+    with pytest.raises(FormatError, match="CRC of its table"):
+        Holdings().load(data)
+
+
 def test_memory_is_bounded_and_the_longest_untouched_goes_first() -> None:
     chunks = [bytes([index]) * 1000 for index in range(3)]
     ids = [chunk_id_of(chunk) for chunk in chunks]
@@ -177,3 +201,78 @@ def test_progress_of_a_file_with_repeated_chunks() -> None:
     holdings.forget(manifest.file_id)
     assert holdings.progress(manifest.file_id) is None
     assert holdings.has(zero)
+
+
+def exported(*pieces: tuple[int, int], content: bytes = CONTENT) -> bytes:
+    """What a node has kept of a chunk when it went down."""
+    holdings = Holdings()
+    for start, end in pieces:
+        give(holdings, start, end, content, chunk_id_of(content))
+    ((_, data),) = holdings.export()
+    return data
+
+
+def test_a_whole_chunk_that_was_not_yet_stored_is_told_after_a_restart() -> None:
+    holdings = Holdings()
+    assert holdings.load(exported((0, 600), (600, 1000))) == 1000
+    whole = holdings.take_whole()
+    assert whole is not None and whole.data == CONTENT
+
+
+def test_what_is_here_already_or_empty_takes_no_memory_again() -> None:
+    holdings = Holdings()
+    holdings.stored(CHUNK)
+    assert holdings.load(exported((0, 600))) == 0
+    manifest = Manifest.of("a", CONTENT, 300)
+    holdings.know(manifest)
+    torn = Holdings()
+    torn.take(
+        manifest.file_id, len(manifest.encoded), 0, manifest.encoded[:9], crc32(manifest.encoded[:9]), True
+    )
+    ((_, data),) = torn.export()
+    assert holdings.load(data) == 0
+    other = exported((0, 600), content=CONTENT[::-1])
+    assert holdings.load(other[:-600]) == 0  # all of its bytes are torn away
+    assert holdings.used_bytes == 0
+    assert (holdings.load(other), holdings.load(other)) == (600, 0)
+    assert holdings.used_bytes == 1000
+
+
+def test_a_chunk_is_not_taken_for_the_manifest_of_the_same_bytes() -> None:
+    manifest = Manifest.of("a", b"x", 300)
+    data, id_ = manifest.encoded, manifest.file_id
+    holdings = Holdings()
+    assert holdings.take(id_, len(data), 0, data[:9], crc32(data[:9]), True) is Taken.NEW
+    assert holdings.take(id_, len(data), 9, data[9:], crc32(data[9:]), False) is Taken.REFUSED
+    assert holdings.take(id_, len(data), 9, data[9:], crc32(data[9:]), True) is Taken.WHOLE
+    assert holdings.progress(id_) is not None and not holdings.has(id_)
+    assert holdings.take(id_, len(data), 0, data, crc32(data), False) is Taken.WHOLE
+    holdings.stored(id_)
+    holdings.forget(id_)
+    assert holdings.take(id_, len(data), 0, data, crc32(data), False) is Taken.DUPLICATE
+    assert holdings.take(id_, len(data), 0, data, crc32(data), True) is Taken.WHOLE
+    assert holdings.progress(id_) is not None
+
+
+def test_a_chunk_that_is_whole_is_so_in_a_file_that_becomes_known_later() -> None:
+    holdings = Holdings()
+    assert give(holdings, 0, 1000) is Taken.WHOLE
+    manifest = Manifest.of("a", CONTENT, 1000)
+    holdings.know(manifest)
+    progress = holdings.progress(manifest.file_id)
+    assert progress is not None
+    assert (list(progress.whole), progress.partials, progress.held_bytes) == ([(0, 1)], {}, 1000)
+
+
+def test_a_verdict_does_not_outlive_the_chunks_that_were_read() -> None:
+    manifest = Manifest.of("a", CONTENT, 1000)
+    holdings = Holdings()
+    holdings.know(manifest)
+    progress = holdings.progress(manifest.file_id)
+    assert progress is not None and holdings.stored(CHUNK) == [manifest.file_id]
+    holdings.verified(manifest.file_id, manifest.sha256, True)
+    assert progress.state is State.VERIFIED
+    holdings.lost(CHUNK)
+    assert progress.state is State.HELD
+    assert holdings.stored(CHUNK) == [manifest.file_id]
+    assert progress.state is State.COMPLETE, "another copy, which nobody has read back"

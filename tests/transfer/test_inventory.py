@@ -97,3 +97,12 @@ def test_each_byte_is_held_or_under_way_or_to_be_sent(
     outgoing.settle(Piece(0, until, known), highest)
     again = {n for start, end in outgoing.unsent for n in range(start, end)}
     assert {n for n in again if n >= until} == {n for n in lost if n >= until}
+
+
+def test_what_a_statement_does_not_reach_stays_under_way() -> None:
+    outgoing = Outgoing(b"c" * 32, 100, 0)
+    outgoing.unsent.clear()
+    outgoing.flight = [(1, 0, 50), (2, 50, 100)]
+    outgoing.settle(Piece(0, 60, ((0, 10),)), highest=10)  # both were overtaken, the second isn't spoken of
+    assert outgoing.flight == [(2, 50, 100)]
+    assert list(outgoing.unsent) == [(10, 50)]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkemu.errors import FormatError
-from linkemu.transfer.manifest import Builder, Manifest, chunk_id_of
+from linkemu.transfer.manifest import MAX_CHUNK_BYTES, MAX_NAME_BYTES, Builder, Manifest, chunk_id_of
 
 
 @given(st.binary(max_size=500), st.integers(1, 60), st.lists(st.integers(0, 100), max_size=20))
@@ -87,3 +87,8 @@ def test_an_inconsistent_manifest_is_refused(
 ) -> None:
     with pytest.raises(FormatError, match=problem):
         Manifest(*fields)
+
+
+def test_the_longest_name_and_the_largest_chunk_are_taken() -> None:
+    manifest = Manifest("n" * MAX_NAME_BYTES, 10, b"s" * 32, MAX_CHUNK_BYTES, (b"i" * 32,))
+    assert Manifest.decode(manifest.encoded) == manifest

@@ -70,6 +70,17 @@ def test_an_empty_file_crosses(world: World) -> None:
     assert satellite.files == {"empty": b""}
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["after", "beside"])
+def test_a_file_whose_content_is_the_manifest_of_another_crosses(world: World, known: bool) -> None:
+    ground, satellite = world.nodes
+    manifest = ground.put("a", b"hello", 0.0)
+    if known:
+        world.settle()
+    ground.put("b", manifest.encoded, world.now)
+    world.settle()
+    assert satellite.files == {"a": b"hello", "b": manifest.encoded}
+
+
 def test_without_loss_each_byte_crosses_once(world: World, tapped: Tap) -> None:
     sent = tapped(world, 0)
     content = noise(3_000_000)

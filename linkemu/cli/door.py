@@ -44,7 +44,7 @@ class Door(TyperGroup):
 @contextmanager
 def heeding_sigterm() -> Iterator[None]:
     """SIGTERM ends what is within as Ctrl-C does, so that it clears up; of the main thread."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     try:
         yield
     finally:

@@ -4,8 +4,9 @@
     "<digest>",
      "seed": 23, "what": "acknowledged", "details": "…", "faults": [{"fault": "crash", "node": "iss", …}, …]}
 
-``scenario`` is a path from the case's own directory; ``seed`` the seed that it was shrunk from, if any;
-``what`` the violation that it showed (linkemu.campaign.watch), null for a case that is to show none.
+``scenario`` is a path from the case's own directory, or the name of one that comes with linkemu; ``seed`` the
+seed that it was shrunk from, if any; ``what`` the violation that it showed (linkemu.campaign.watch), null for
+a case that is to show none.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from linkemu import wholefile
 from linkemu.campaign.faults import AnyFault, Fault
 from linkemu.errors import InputError, ResourceError
+from linkemu.scenario import catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,9 @@ def parse(text: bytes, where: str) -> Case:
 
 
 def scenario_of(case: Case, path: Path) -> Path:
-    """The scenario file that the case in ``path`` names."""
-    return path.parent / case.scenario
+    """The scenario that the case in ``path`` names: a file, or one that comes with linkemu."""
+    beside = path.parent / case.scenario
+    return beside if beside.exists() else catalogue.shipped().get(case.scenario, beside)
 
 
 def write(path: Path, case: Case) -> None:
@@ -90,8 +93,9 @@ def of(
     scenario: Path, sky: str, faults: Sequence[Fault], at: Path, seed: int | None, what: str, details: str
 ) -> Case:
     """A case to be written at ``at``, which names its scenario from there."""
-    name = os.path.relpath(scenario.absolute(), at.parent.absolute())
-    return Case(Path(name).as_posix(), sky, tuple(faults), seed, what, details)
+    if catalogue.resolve(scenario) == scenario:
+        scenario = Path(os.path.relpath(scenario.absolute(), at.parent.absolute()))
+    return Case(scenario.as_posix(), sky, tuple(faults), seed, what, details)
 
 
 def describe(faults: Sequence[Fault]) -> list[dict[str, object]]:

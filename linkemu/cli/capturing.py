@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from linkemu.cli.door import heeding_sigterm
 from linkemu.errors import InputError
 from linkemu.exchange.blame import Kind, Note
 from linkemu.exchange.capture import Capture
@@ -32,7 +33,8 @@ def captured(played: Played, snap_bytes: int) -> tuple[bytes, tuple[Note, ...]]:
         return made[-1]
 
     compiled = Forecast(played.epoch, played.sky, played.plans, (), (), ())
-    run_virtual(played.scenario, compiled=compiled, faults=past.overlays(played.faults), player=player)
+    with heeding_sigterm():
+        run_virtual(played.scenario, compiled=compiled, faults=past.overlays(played.faults), player=player)
     (capture,) = made
     zero_ns = (played.epoch - _UNIX) // timedelta(microseconds=1) * 1000
     packets = list(capture.packets(zero_ns))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,12 +32,3 @@ def demo(
     from linkemu.cli import roundtrip
 
     raise typer.Exit(roundtrip.play(size, json))
-
-
-def scenario_file() -> Path:
-    """configs/demo.toml, of the installed package or of the checkout that it is run from."""
-    import linkemu
-
-    package = Path(linkemu.__file__).parent
-    installed = package / "configs" / "demo.toml"
-    return installed if installed.is_file() else package.parent / "configs" / "demo.toml"

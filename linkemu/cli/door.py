@@ -7,7 +7,10 @@ a user, unless LINKEMU_DEBUG is set. No command catches errors on its own accoun
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
@@ -36,6 +39,16 @@ class Door(TyperGroup):
             raise
         except BaseException as error:
             _leave(ctx, _first(error))
+
+
+@contextmanager
+def heeding_sigterm() -> Iterator[None]:
+    """SIGTERM ends what is within as Ctrl-C does, so that it clears up; of the main thread."""
+    before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _first(error: BaseException) -> BaseException:

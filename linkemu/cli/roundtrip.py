@@ -16,7 +16,6 @@ from pathlib import Path
 
 from linkemu import scenario as scenarios
 from linkemu.cli import output, verdict
-from linkemu.cli.demo import scenario_file
 from linkemu.cli.door import FAILED
 from linkemu.cli.stationdoor import BLOCK_BYTES, Custody, StationDoor
 from linkemu.cli.watch import Watch
@@ -24,7 +23,7 @@ from linkemu.errors import LinkemuError
 from linkemu.link.timeline import Sky
 from linkemu.runtime.session import Options, Session
 from linkemu.runtime.stopping import Stopping
-from linkemu.scenario import Scenario
+from linkemu.scenario import Scenario, catalogue
 from linkemu.units import format_bytes
 
 NAME = "first-light.bin"
@@ -35,7 +34,7 @@ SHARE_BEFORE_CLOUD = 0.85  # of the file, at most
 
 def play(size: int, json: bool) -> int:
     """Play it, show it, report it; the exit code."""
-    scenario = replace(scenarios.load(scenario_file()), transfers=())
+    scenario = replace(scenarios.load(catalogue.configs() / "demo.toml"), transfers=())
     console = output.notices() if json else output.console()
     with Stopping() as stopping, tempfile.TemporaryDirectory(prefix="linkemu-demo-") as directory:
         place = Path(directory)

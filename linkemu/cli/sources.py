@@ -32,7 +32,7 @@ class Source:
 
 
 def find(scenario: Path | None, sky: Path | None, part: Given) -> Source:
-    """What is to be played. InputError if it is not said, or can't be read."""
+    """What is to be played; a sky file may stand in the scenario's place. InputError if it can't be read."""
     if scenario is not None and scenario.is_dir():
         if sky is not None:
             raise InputError("--sky", "has no meaning with a recorded run, which has its own")
@@ -40,6 +40,8 @@ def find(scenario: Path | None, sky: Path | None, part: Given) -> Source:
 
         record = opening.load(scenario)
         return Source(part.excerpt(record.played.epoch).apply(record.played), record)
+    if scenario is not None and sky is None and _is_sky(scenario):
+        scenario, sky = None, scenario
     whole = _fresh(scenario, sky)
     return Source(part.excerpt(whole.epoch).apply(whole))
 
@@ -62,6 +64,17 @@ def _fresh(scenario: Path | None, path: Path | None) -> Played:
     compiled = forecast(read)
     output.warn(compiled.warnings)
     return Played(compiled.sky, read, compiled.epoch, compiled.plans)
+
+
+def _is_sky(path: Path) -> bool:
+    """Whether a file begins as sky files do, whole or not."""
+    from linkemu.link import skyfile
+
+    try:
+        with path.open("rb") as file:
+            return file.read(len(skyfile.BEGINS)) == skyfile.BEGINS
+    except OSError:
+        return False
 
 
 def _epoch(sky: Sky) -> datetime | None:

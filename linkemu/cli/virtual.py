@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from linkemu.cli import output, report
-from linkemu.cli.door import FAILED
+from linkemu.cli.door import FAILED, heeding_sigterm
 from linkemu.cli.watch import Watch
 from linkemu.forecast import Forecast, forecast
 from linkemu.record.chain import ChainWriter
@@ -76,6 +76,7 @@ def play(
         watch.note(f"warning: {warning}")
     compiled = Forecast(epoch, played.sky, played.plans, (), (), tuple(warnings))
     with ExitStack() as exits:
+        exits.enter_context(heeding_sigterm())
         sinks = [] if follow is None else [follow]
         recording = None
         if record is not None:

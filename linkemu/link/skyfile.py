@@ -22,6 +22,7 @@ from linkemu.errors import TimelineError
 
 FORMAT = "linkemu-sky"
 VERSION = 1
+BEGINS = b"PK\x03\x04"  # as a zip does, and no text
 _HEADER = "header.json"
 _EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 

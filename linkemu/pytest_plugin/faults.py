@@ -25,16 +25,16 @@ def effects(kind: str, told: dict[str, Any]) -> dict[str, Any]:
         case "blackhole":
             found = {"erasure": 1.0}
         case "loss":
-            found = {_of(said): _pick(said, 1.0)}
+            found = {_of(said): _pick(kind, said)}
         case "rate":
             found = {"cap": _must(kind, said, "rate")}
         case "delay":
             found = {"delay": said.pop("delay")} if "delay" in said else {}
             found |= {"added_delay": _must(kind, said, "added")} if not found else {}
         case "reorder":
-            found = {"reorder": _pick(said, None), "late": _must(kind, said, "late")}
+            found = {"reorder": _pick(kind, said), "late": _must(kind, said, "late")}
         case "duplicate" | "corrupt":
-            found = {kind: _pick(said, None)}
+            found = {kind: _pick(kind, said)}
         case _:
             raise InputError(f"fault {kind!r}", f"unknown, expected one of {', '.join((*LINK, *DOORS))}")
     found |= {key: said.pop(key) for key in ("direction", "duration", "seed") if key in said}
@@ -50,15 +50,15 @@ def _of(said: dict[str, Any]) -> str:
     return "erasure" if of == "slots" else "erase_datagrams"
 
 
-def _pick(said: dict[str, Any], otherwise: float | None) -> float | Every:
+def _pick(kind: str, said: dict[str, Any]) -> float | Every:
     if "every" in said:
         every = said.pop("every")
         if not isinstance(every, int) or every < 1:
-            raise InputError("fault", f"every={every!r} is no number from 1 on")
+            raise InputError(f"fault {kind!r}", f"every={every!r} is no number from 1 on")
         return Every(every)
-    share = said.pop("share", otherwise)
+    share = said.pop("share", 1.0)
     if not isinstance(share, float | int):
-        raise InputError("fault", "expected every= or share=")
+        raise InputError(f"fault {kind!r}", f"share={share!r} is no share")
     return float(share)
 
 

@@ -32,11 +32,9 @@ class Line:
 
     def at(self, moment: str | float, now_s: float) -> float:
         """Scenario time of a moment, seen from ``now_s``. InputError if it isn't one, or isn't there."""
-        if not isinstance(moment, str):
-            return duration_s(moment, "moment")
-        match = _MOMENT.fullmatch(moment)
+        match = _MOMENT.fullmatch(moment) if isinstance(moment, str) else None
         if match is None:
-            return duration_s(moment, "moment")
+            return _time_s(moment)
         which, word, sign, offset = match.groups()
         by_s = 0.0 if offset is None else duration_s(offset, f"moment {moment!r}")
         spans = self.passes if word in ("AOS", "LOS") else self.lights
@@ -56,6 +54,14 @@ def duration_s(told: str | float, where: str) -> float:
     if isinstance(told, bool) or not isinstance(told, int | float) or not 0.0 <= told <= 1e9:
         raise InputError(where, f"{told!r} is no duration")
     return float(told)
+
+
+def _time_s(told: str | float) -> float:
+    try:
+        return duration_s(told, "moment")
+    except InputError:
+        known = 'a time such as "12.5 s", or AOS, LOS, light or dark, such as "next AOS+90s"'
+        raise InputError(f"moment {told!r}", f"is none, expected {known}") from None
 
 
 def _stretches(timeline: LinkTimeline) -> list[Span]:

@@ -23,6 +23,7 @@ from linkemu.link.timeline import Sky
 from linkemu.pytest_plugin import figures, moments
 from linkemu.record import opening
 from linkemu.record.played import Played
+from linkemu.scenario import catalogue
 
 _KEYS = ("source", "toml", "start", "length", "link", "anchor", "seed")
 _ANCHORS: tuple[Anchor, ...] = ("first-byte", "listen")
@@ -72,15 +73,6 @@ def find(told: Mapping[str, Any], beside: Sequence[Path], again: Path | None = N
     return _part(played, name, anchor, words)
 
 
-def configs() -> Path:
-    """The scenarios that come with linkemu: of the package, or of the checkout that it is run from."""
-    import linkemu
-
-    room = Path(linkemu.__file__).parent
-    packaged = room / "configs"
-    return packaged if packaged.is_dir() else room.parent / "configs"
-
-
 def _of(source: object, beside: Sequence[Path], changes: Mapping[str, Any]) -> tuple[Played, str]:
     if isinstance(source, Sky):
         return Played(source), "a sky"
@@ -95,12 +87,8 @@ def _of(source: object, beside: Sequence[Path], changes: Mapping[str, Any]) -> t
 
 def _path(source: str, beside: Sequence[Path]) -> Path:
     """A path beside the test or from the root, else the name of a scenario that comes with linkemu."""
-    shipped = configs()
-    places = [
-        *(room / source for room in beside),
-        *(shipped / folder / f"{source}.toml" for folder in (".", "scenarios", "missions")),
-    ]
-    found = next((each for each in places if each.exists()), None)
+    found = next((room / source for room in beside if (room / source).exists()), None)
+    found = found or catalogue.shipped().get(source)
     if found is None:
         raise InputError(f"marker linkemu: {source}", "is no file, recorded run or scenario of linkemu's")
     return found

@@ -1,6 +1,7 @@
-"""The catalogue of outages: named scenarios that travel with linkemu, and what their opening comments tell.
+"""Scenarios that travel with linkemu, by name; and the catalogue of outages among them, each of whose files
+tells in its opening comments what it breaks.
 
-Each file opens with four entries in this order, and nothing else, up to its first empty line::
+A file of the catalogue opens with four entries in this order, and nothing else, up to its first empty line::
 
     # Title: Loss of signal in the middle of a chunk
     # Breaks: clients that take the end of a pass for the end of a file,
@@ -47,11 +48,16 @@ class Case:
     holds: str
 
 
-def folder() -> Path:
-    """configs/scenarios, of the installed package or of the checkout that it is run from."""
+def configs() -> Path:
+    """configs, of the installed package or of the checkout that it is run from."""
     package = Path(__file__).parents[1]
-    installed = package / "configs" / "scenarios"
-    return installed if installed.is_dir() else package.parent / "configs" / "scenarios"
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.parent / "configs"
+
+
+def folder() -> Path:
+    """Where the catalogue is."""
+    return configs() / "scenarios"
 
 
 def cases() -> tuple[Case, ...]:
@@ -61,25 +67,32 @@ def cases() -> tuple[Case, ...]:
 
 def case(name: str) -> Case:
     """One of them. ScenarioError if there is none of this name."""
-    path = _path(name)
-    if path is None:
-        raise ScenarioError(name, [("", f"no such scenario in the catalogue, {nearest(name, _names())}")])
+    path = folder() / f"{name}.toml"
+    if not _NAME.fullmatch(name) or not path.is_file():
+        names = [each.stem for each in folder().glob("*.toml")]
+        raise ScenarioError(name, [("", f"no such scenario in the catalogue, {nearest(name, names)}")])
     return parse(path.read_text("utf-8"), path)
 
 
+def shipped() -> dict[str, Path]:
+    """Every scenario that travels along, by name: the catalogue, the examples and the missions."""
+    places = (configs(), configs() / "missions", folder())
+    return {path.stem: path for place in places for path in sorted(place.glob("*.toml"))}
+
+
 def resolve(path: Path) -> Path:
-    """The path itself or, where no such file is, that of the case of this name.
+    """The path itself or, where no such file is, that of the scenario of this name that travels along.
 
     Raises:
         ScenarioError: a bare name that is neither.
     """
     if path.exists() or path.suffix or len(path.parts) != 1:
         return path
-    found = _path(str(path))
-    if found is None:
-        problem = f"no such file, nor a scenario of the catalogue, {nearest(str(path), _names())}"
+    known = shipped()
+    if str(path) not in known:
+        problem = f"no such file, nor a scenario that comes with linkemu, {nearest(str(path), known)}"
         raise ScenarioError(str(path), [("", problem)])
-    return found
+    return known[str(path)]
 
 
 def parse(text: str, path: Path) -> Case:
@@ -114,15 +127,6 @@ def _seen(words: str, path: Path, line: int) -> Seen:
     if found is None:
         raise _wrong(path, line, "Seen is an https address and, in brackets, what happened there")
     return Seen(found[1], found[2])
-
-
-def _path(name: str) -> Path | None:
-    path = folder() / f"{name}.toml"
-    return path if _NAME.fullmatch(name) and path.is_file() else None
-
-
-def _names() -> list[str]:
-    return [path.stem for path in folder().glob("*.toml")]
 
 
 def _wrong(path: Path, line: int, problem: str) -> ScenarioError:

@@ -25,7 +25,7 @@ Changes = Mapping[str, Any]
 
 
 def load(path: Path | str, changes: Changes | None = None) -> Scenario:
-    """Read and check a scenario file, or the case of the catalogue that a bare name stands for.
+    """Read and check a scenario file, or that which comes with linkemu under a bare name.
 
     Raises:
         ScenarioError: it can't be read, or is wrong.

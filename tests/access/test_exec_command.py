@@ -57,6 +57,18 @@ def test_a_wrong_option_is_named(dark: Path, options: list[str], said: str) -> N
     assert result.stderr.count("\n") == 1
 
 
+def test_a_sky_stands_in_the_scenarios_place(dark: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        app, ["exec", str(dark), "--link", "ogs:b", "--start-at", "light", "--", "true"]
+    )
+    assert (result.exit_code, result.stderr) == (2, "linkemu: --start-at: this link never has light\n")
+    torn = tmp_path / "torn.sky"
+    torn.write_bytes(dark.read_bytes()[:-9])
+    result = CliRunner().invoke(app, ["exec", str(torn), "--", "true"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"linkemu: --sky: {torn}: not a sky file, or truncated")
+
+
 def test_a_command_that_nobody_has() -> None:
     result = CliRunner().invoke(app, ["exec", str(DEMO), "--", "./nonesuch", "--help"])
     assert (result.exit_code, result.stderr) == (2, "linkemu: COMMAND: ./nonesuch: no such command\n")

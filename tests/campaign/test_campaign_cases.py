@@ -18,6 +18,7 @@ from linkemu.campaign.play import play
 from linkemu.campaign.stage import Stage
 from linkemu.campaign.watch import Order
 from linkemu.errors import InputError
+from linkemu.scenario import catalogue
 
 KEPT = sorted((Path(__file__).parent / "cases").glob("*.json"))
 CRASH = Crash("iss", 1.5, "power", "disk", 3, 0.25, 9)
@@ -86,6 +87,13 @@ def test_a_case_names_its_scenario_from_where_it_lies(tmp_path: Path) -> None:
     assert cases.read(at) == case
     assert cases.scenario_of(case, at).resolve() == scenario
     assert [each.name for each in at.parent.iterdir()] == ["b.json"]
+
+
+def test_a_case_names_a_scenario_that_comes_with_linkemu_as_it_was_named(tmp_path: Path) -> None:
+    at = tmp_path / "kept" / "b.json"
+    case = cases.of(Path("blackhole"), "d", [CRASH], at, 1, "lost", "")
+    assert case.scenario == "blackhole"
+    assert cases.scenario_of(case, at) == catalogue.folder() / "blackhole.toml"
 
 
 def test_a_fault_of_a_node_or_link_that_is_not_there_is_named(stage: Stage) -> None:

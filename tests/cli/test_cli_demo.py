@@ -11,7 +11,6 @@ import pytest
 from invoked import processes_that_mention, refusal, running, until
 
 from linkemu.cli import verdict
-from linkemu.cli.demo import scenario_file
 from linkemu.link.timeline import Cause, Sky, constant
 from linkemu.machine import Direction
 from linkemu.runtime.session import Outcome
@@ -60,10 +59,6 @@ def test_all_must_be_well():
     assert not judged(transfer(), transfer("get"), landed=None).ok
     assert not judged(transfer(resent=1), transfer("get")).ok
     assert not judged(transfer(), transfer("get", state="receiving")).ok
-
-
-def test_the_scenario_is_found():
-    assert scenario_file().is_file()
 
 
 def test_a_size_needs_a_unit():

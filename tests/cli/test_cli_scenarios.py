@@ -30,7 +30,7 @@ def test_one_case_is_told_with_its_file() -> None:
 def test_an_unknown_name_is_refused() -> None:
     assert 'did you mean "blackhole"?' in refusal("scenarios", "blackhoel")
     assert "no such scenario" in refusal("scenarios", "../demo")
-    assert "nor a scenario of the catalogue" in refusal("forecast", "blackhoel")
+    assert "nor a scenario that comes with linkemu" in refusal("forecast", "blackhoel")
 
 
 def test_a_name_is_run() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linkemu.client import Every
 from linkemu.errors import InputError
 from linkemu.link.timeline import Cause
 from linkemu.machine import Direction
@@ -56,6 +57,12 @@ def test_any_text_is_a_moment_or_one_line(text):
         assert str(error)
 
 
+@pytest.mark.parametrize("moment", ["noon", "AOZ+90s", "", -1.0])
+def test_what_is_no_moment_is_told_which_there_are(moment):
+    with pytest.raises(InputError, match=r"expected a time .* AOS, LOS, light or dark"):
+        LINE.at(moment, 0.0)
+
+
 @given(st.floats(0, 1e6))
 def test_numbers_are_seconds(number):
     assert duration_s(number, "it") == number
@@ -102,3 +109,10 @@ def test_any_fault_has_effects_or_is_one_line(kind, told):
         assert faults.effects(kind, told)
     except InputError as error:
         assert str(error)
+
+
+def test_without_a_figure_a_fault_hits_all():
+    assert faults.effects("duplicate", {}) == {"duplicate": 1.0}
+    assert faults.effects("corrupt", {"every": 3}) == {"corrupt": Every(3)}
+    with pytest.raises(InputError, match="fault 'loss': share="):
+        faults.effects("loss", {"share": "much"})

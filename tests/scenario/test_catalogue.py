@@ -101,10 +101,16 @@ def test_a_broken_opening_is_told_with_its_line(lines: list[str], problem: str) 
     assert f"some-case.toml: {problem}" in str(caught.value)
 
 
+def test_no_two_that_travel_along_have_one_name() -> None:
+    assert sorted(catalogue.shipped().values()) == sorted(catalogue.configs().rglob("*.toml"))
+
+
 def test_a_name_stands_for_its_file_and_a_file_comes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert scenario.load("blackhole").path == catalogue.folder() / "blackhole.toml"
+    assert scenario.load("demo").path == catalogue.configs() / "demo.toml"
+    assert scenario.load("tbird").path == catalogue.configs() / "missions" / "tbird.toml"
     with pytest.raises(ScenarioError, match=r'blackhoel: no such file.*did you mean "blackhole"'):
         scenario.load("blackhoel")
     with pytest.raises(ScenarioError, match=r"blackhole\.toml: No such file"):

@@ -24,6 +24,7 @@ from linkemu.campaign.stage import Stage
 from linkemu.campaign.watch import Order
 from linkemu.cli.main import app
 from linkemu.study import farm
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "campaign.toml"
@@ -76,11 +77,7 @@ def test_an_interrupt_ends_it_with_what_was_found() -> None:
     assert document["interrupted"]
     assert document["seeds"] < 5_000
     assert "Traceback" not in errors
-    for _ in range(200):
-        if not _alive(process.pid):
-            return
-        time.sleep(0.1)
-    assert _alive(process.pid) == []
+    assert eventually(lambda: not _alive(process.pid)), _alive(process.pid)
 
 
 def _children(pid: int) -> list[str]:

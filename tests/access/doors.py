@@ -184,6 +184,27 @@ def exactly(connection: socket.socket, size: int) -> bytes:
     return bytes(parts)
 
 
+@contextmanager
+def blasting(client: socket.socket) -> Iterator[None]:
+    """Sends as fast as it is taken, until the block ends."""
+
+    def blast() -> None:
+        try:
+            while True:
+                client.sendall(bytes(1 << 16))
+        except OSError:
+            return
+
+    thread = threading.Thread(target=blast, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        client.shutdown(socket.SHUT_RDWR)
+        client.close()
+        thread.join()
+
+
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     """A port on which nobody listens at this moment."""
     with socket.socket(socket.AF_INET, kind) as probe:

@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 # Folders of tests that watch real time.
 REAL = {"acceptance", "access", "blackbox", "control"}
 
-settings.register_profile("linkemu", deadline=None)  # 200 ms an example tell of the neighbours, not of us
-settings.load_profile("linkemu")
+settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
 os.environ.pop("COLUMNS", None)  # xdist tells its workers how wide the terminal is; a pipe has no width
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 from linkemu import scenario
 from linkemu.runtime.session import Event, Session
 from linkemu.runtime.supervisor import ProcessChange
 from linkemu.scenario import Scenario, Transfer
+from tests.waiting import until_async as until
 
 CONFIG = Path(__file__).parents[2] / "configs" / "demo.toml"
 
@@ -45,13 +44,6 @@ class Heard(list[Event]):
 
     def of(self, kind: type) -> list[Event]:
         return [event for event in self if isinstance(event, kind)]
-
-
-async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait for something that other processes do, and that only their files or messages tell."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 async def until_transfer(session: Session, action: str, *states: str) -> None:

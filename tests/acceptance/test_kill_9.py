@@ -26,6 +26,7 @@ from ground_station import custody
 from linkemu.journal import Journal
 from linkemu.runtime.disk import AioDisk
 from linkemu.runtime.records import Records
+from linkemu.runtime.runbook import Outcome
 from linkemu.runtime.session import Options, Session
 from linkemu.scenario import Scenario
 from linkemu.transfer.manifest import Manifest
@@ -129,7 +130,8 @@ async def _fetched(door: str) -> bytes:
             assert got.status_code == 202, got.text
 
 
-async def _up_and_down(victim: str, payload: Path, directory: Path, seed: int) -> None:
+async def _up_and_down(victim: str, payload: Path, directory: Path, seed: int) -> tuple[Outcome, Judge]:
+    """A run whose victim is killed on the way up and on the way down: what came of it."""
     draw = random.Random(f"{victim}/{seed}")
     judge = Judge(directory)
     async with (
@@ -148,12 +150,7 @@ async def _up_and_down(victim: str, payload: Path, directory: Path, seed: int) -
         session.stop()
         await session.finished()
     assert session.outcome is not None
-    assert session.outcome.restarts == {victim: 2}
-    for state in session.outcome.transfers:
-        assert (state.state, state.sha256, state.resent_chunks) == ("verified", DIGEST, 0)
-        assert state.done_bytes == len(CONTENT)
-    assert any(acknowledged for _, acknowledged in judge.kills), "there was nothing to send again"
-    assert judge.sent_again() == []
+    return session.outcome, judge
 
 
 @pytest.mark.timeout(60 + 60 * KILLS)
@@ -162,5 +159,11 @@ async def test_a_file_up_and_down_survives_kill_9_of(victim: str, tmp_path: Path
     payload = tmp_path / "payload"
     payload.write_bytes(CONTENT)
     for seed in range(-(-KILLS // KILLS_A_RUN)):
-        await _up_and_down(victim, payload, tmp_path / f"run-{seed}", seed)
+        outcome, judge = await _up_and_down(victim, payload, tmp_path / f"run-{seed}", seed)
+        assert outcome.restarts == {victim: 2}
+        for state in outcome.transfers:
+            assert (state.state, state.sha256, state.resent_chunks) == ("verified", DIGEST, 0)
+            assert state.done_bytes == len(CONTENT)
+        assert any(acknowledged for _, acknowledged in judge.kills), "there was nothing to send again"
+        assert judge.sent_again() == []
         shutil.rmtree(tmp_path / f"run-{seed}")

@@ -19,6 +19,8 @@ from linkemu.access.gauge import DoorReport
 from linkemu.access.settings import Address, Anchor, End, Outages, Proxy
 from linkemu.link.timeline import Cause, Sky, constant
 from linkemu.machine import Direction
+from tests.waiting import eventually as eventually
+from tests.waiting import moment
 
 ROOT = Path(__file__).resolve().parents[2]
 DELAY_S = 0.005
@@ -39,6 +41,10 @@ class Door:
     def now_s(self) -> float:
         """Scenario time."""
         return time.monotonic() - self.began_s
+
+    def until(self, now_s: float) -> None:
+        """Wait for a moment of the sky."""
+        moment(self.began_s + now_s)
 
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
@@ -178,14 +184,25 @@ def exactly(connection: socket.socket, size: int) -> bytes:
     return bytes(parts)
 
 
-def eventually(true: Callable[[], bool], timeout_s: float = 10.0) -> bool:
-    """Whether it becomes true in time."""
-    end_s = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() > end_s:
-            return False
-        time.sleep(0.01)
-    return True
+@contextmanager
+def blasting(client: socket.socket) -> Iterator[None]:
+    """Sends as fast as it is taken, until the block ends."""
+
+    def blast() -> None:
+        try:
+            while True:
+                client.sendall(bytes(1 << 16))
+        except OSError:
+            return
+
+    thread = threading.Thread(target=blast, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        client.shutdown(socket.SHUT_RDWR)
+        client.close()
+        thread.join()
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:

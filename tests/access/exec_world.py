@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from linkemu.access.exec_run import Outcome, attempt
 from linkemu.errors import ResourceError
 from linkemu.link.timeline import Sky, constant
 from linkemu.machine import Direction
+from tests.waiting import until as until
 
 CLIENTS = str(Path(__file__).with_name("exec_clients.py"))
 GATEWAY_4, GATEWAY_6 = "10.71.0.2", "fd71:6c69:6e6b::2"
@@ -48,14 +47,6 @@ def told(capfd: pytest.CaptureFixture[str]) -> Any:
 def way(outcome: Outcome, direction: str) -> dict[str, Any]:
     assert outcome.report is not None
     return next(row for row in outcome.report["directions"] if row["direction"] == direction)
-
-
-def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    """Wait for what other processes do."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module", params=["tun", "packet"])

@@ -78,7 +78,7 @@ while marked(b"warm", 0.05) is None:  # what a new device sends may be lost for 
 before_ns = time.monotonic_ns()
 ours.send(bytes(56) + b"mark")
 sent_ns = time.monotonic_ns()
-time.sleep(0.5)
+time.sleep(0.5)  # what is tested: it is read late
 data, came_ns = marked(b"mark", 5)
 answer = (len(data), came_ns - before_ns, came_ns - sent_ns)
 """

@@ -10,6 +10,7 @@ from linkemu.access.pieces import Mark, Stock
 from linkemu.access.way import Way
 from linkemu.link.overlay import Overlay, outage
 from tests.access.test_tcp_flow import Ends, a_gauge, a_way, pair
+from tests.waiting import until
 
 S = 10**9
 
@@ -18,8 +19,7 @@ def darken(way: Way, overlay: Overlay) -> None:
     """Impose it, and wait for its slot."""
     now_ns = way._pace.now_ns
     begins_ns = way.serialiser.impose(overlay, now_ns()).start_ns
-    while now_ns() <= begins_ns:
-        time.sleep(1e-4)
+    until(lambda: now_ns() > begins_ns)
 
 
 def test_a_mark_made_in_an_open_outage_goes_when_it_is_lifted_and_before_the_bytes_behind_it() -> None:

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from linkemu.campaign.stage import Stage
 from linkemu.campaign.watch import Order
 from linkemu.cli.main import app
 from linkemu.study import farm
+from tests.waiting import eventually, until
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "campaign.toml"
@@ -62,8 +62,7 @@ def test_three_hundred_seeds_break_nothing() -> None:
 @pytest.mark.timeout(300)
 def test_an_interrupt_ends_it_with_what_was_found() -> None:
     process = spawned(CONFIG, "--seeds", 5_000, "--jobs", 2, "--json")
-    while len(_children(process.pid)) < 2:  # its workers
-        time.sleep(0.1)
+    until(lambda: [_worked_s(each) > 1.0 for each in _children(process.pid)].count(True) >= 2)
     for _ in range(2):  # as a terminal does: to all processes; and as timeout(1) does: to ours once more
         os.killpg(process.pid, signal.SIGINT)
     try:
@@ -76,15 +75,17 @@ def test_an_interrupt_ends_it_with_what_was_found() -> None:
     assert document["interrupted"]
     assert document["seeds"] < 5_000
     assert "Traceback" not in errors
-    for _ in range(200):
-        if not _alive(process.pid):
-            return
-        time.sleep(0.1)
-    assert _alive(process.pid) == []
+    assert eventually(lambda: not _alive(process.pid)), _alive(process.pid)
 
 
 def _children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def _worked_s(pid: str) -> float:
+    """CPU time that a process has used."""
+    used = (Path("/proc") / pid / "stat").read_text().rpartition(")")[2].split()[11]
+    return int(used) / os.sysconf("SC_CLK_TCK")
 
 
 def _alive(group: int) -> list[str]:

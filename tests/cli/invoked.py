@@ -9,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from linkemu.cli.main import app
+from tests.waiting import until as until
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
@@ -123,14 +123,6 @@ def running(directory: Path, *arguments: object) -> Iterator[subprocess.Popen[st
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def until(condition: Any, timeout_s: float = 30.0) -> None:
-    """Wait for something that other processes do."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.05)
 
 
 def processes_that_mention(text: str) -> list[int]:

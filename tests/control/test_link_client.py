@@ -18,6 +18,7 @@ from live import DELAY_S, World, trip_s, world
 from linkemu.access.settings import Door
 from linkemu.client import AsyncLink, Every, Link
 from linkemu.errors import AbsentError, InputError, ResourceError, UnitError
+from tests.waiting import moment
 
 pytestmark = pytest.mark.acceptance
 
@@ -110,9 +111,9 @@ def test_a_block_of_a_link_ends_what_was_set_in_it(echoed):
 def test_a_killed_client_leaves_nothing_imposed(echoed, tmp_path):
     echoed.control.save(tmp_path / "control.json")
     code = (
-        "import sys, time; from linkemu.client import Link\n"
+        "import signal, sys; from linkemu.client import Link\n"
         "with Link.at(sys.argv[1]) as link, link.outage():\n"
-        "    link.set(delay='30 ms'); print('imposed', flush=True); time.sleep(60)"
+        "    link.set(delay='30 ms'); print('imposed', flush=True); signal.pause()"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, tmp_path / "control.json"], cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -243,7 +244,7 @@ async def test_blocks_under_asyncio(echoed):
 
         async def hang() -> None:
             async with link.override(cap="1 Mbit/s"):
-                await asyncio.sleep(60)
+                await asyncio.Event().wait()
 
         task = asyncio.create_task(hang())
         assert await asyncio.to_thread(eventually, lambda: len(echoed.link.overrides()) == 2)
@@ -255,7 +256,6 @@ async def test_blocks_under_asyncio(echoed):
         first = asyncio.ensure_future(anext(stream))
         while not first.done():
             await link.enable("door", not (await link.state())["doors"][0]["is_enabled"])
-            await asyncio.sleep(0.02)
         assert first.result()["event"] == "door"
         await stream.aclose()
     assert eventually(lambda: echoed.link.overrides() == [])
@@ -282,10 +282,11 @@ def test_a_change_acts_on_all_connections_of_all_doors_from_one_moment_on():
             clients = [shared.connect(name) for name in ("one", "one", "two", "two")]
 
             def send(times: int) -> None:
-                for _ in range(times):
+                begun_s = time.monotonic()
+                for number in range(times):
+                    moment(begun_s + number / 1000)
                     for client in clients:
                         client.sendall(time.monotonic_ns().to_bytes(8, "big"))
-                    time.sleep(0.001)
 
             send(100)
             made = shared.link.impose(direction="up", delay=longer_s)

@@ -8,14 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from doors import ROOT, echo, eventually, exactly, free_port, server, sky
+from doors import ROOT, blasting, echo, eventually, exactly, free_port, server, sky
 from live import trip_s, world
 
 from linkemu.access.gauge import DoorReport
@@ -24,6 +21,7 @@ from linkemu.access.settings import Door, Outages, Proxy, address, spoken
 from linkemu.errors import InputError, ResourceError
 from linkemu.link.timeline import Sky, constant
 from linkemu.machine import Direction
+from tests.waiting import moment
 
 pytestmark = pytest.mark.acceptance
 
@@ -67,27 +65,6 @@ class Count:
             self.bytes += len(part)
 
 
-@contextmanager
-def blasting(client: socket.socket) -> Iterator[None]:
-    """Sends as fast as it is taken, until the block ends."""
-
-    def blast() -> None:
-        try:
-            while True:
-                client.sendall(bytes(1 << 16))
-        except OSError:
-            return
-
-    thread = threading.Thread(target=blast, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        client.shutdown(socket.SHUT_RDWR)
-        client.close()
-        thread.join()
-
-
 def test_doors_of_one_link_share_its_rate():
     sinks = [Count(), Count()]
     with server(sinks[0]) as one, server(sinks[1]) as two:
@@ -99,7 +76,7 @@ def test_doors_of_one_link_share_its_rate():
             with blasting(at.connect("one")), blasting(at.connect("two")):
                 assert eventually(lambda: min(each.bytes for each in sinks) > 200_000)
                 began_s, before = time.monotonic(), [each.bytes for each in sinks]
-                time.sleep(1.5)
+                assert eventually(lambda: sum(each.bytes for each in sinks) - sum(before) >= 6_000_000)
                 took_s, after = time.monotonic() - began_s, [each.bytes for each in sinks]
             reports = [DoorReport.of(each) for each in at.link.report()]
     moved = [late - early for early, late in zip(before, after, strict=True)]
@@ -123,11 +100,11 @@ def test_datagrams_go_first_and_streams_get_the_rest():
             with blasting(at.connect("tcp")), near:
                 assert eventually(lambda: sink.bytes > 200_000)
                 began_s, before, sent = time.monotonic(), sink.bytes, 0
-                while (passed_s := time.monotonic() - began_s) < 1.5:  # 10 Mbit/s of datagrams
-                    while sent < 10_000_000 / 8 * passed_s:
+                while sent < 1_500_000:  # 10 Mbit/s of datagrams
+                    for _ in range(5):
                         near.sendto(bytes(1250), at.plane.addresses["udp"])
                         sent += 1250
-                    time.sleep(0.005)
+                    moment(began_s + sent * 8 / 10_000_000)
                 took_s, moved = time.monotonic() - began_s, sink.bytes - before
             udp = DoorReport.of(at.link.report()[1])
     assert udp.ways[0].delivered_bytes >= 0.9 * sent

@@ -9,17 +9,17 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 
 from linkemu.record import opening
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.acceptance
 
 SERVER = """
-import contextlib, socket, threading, time
+import contextlib, signal, socket, threading, time
 import pytest
 
 def serve(listener):
@@ -219,7 +219,7 @@ def test_a_killed_test_leaves_no_process_and_no_port(project):
     def test_hangs(link, port):
         door = link.tcp(port)
         Path("held").write_text(f"{{link.pid}} {{door.port}}")
-        time.sleep(600)
+        signal.pause()
     """
     path = project.makepyfile(SERVER + textwrap.dedent(body))
     tests = subprocess.Popen(
@@ -227,14 +227,14 @@ def test_a_killed_test_leaves_no_process_and_no_port(project):
     )
     held = project.path / "held"
     try:
-        assert _eventually(lambda: held.exists() and len(held.read_text().split()) == 2)
+        assert eventually(lambda: held.exists() and len(held.read_text().split()) == 2)
         pid, port = map(int, held.read_text().split())
         socket.create_connection(("127.0.0.1", port), 10).close()
         tests.send_signal(signal.SIGKILL)
     finally:
         tests.kill()
         tests.wait()
-    assert _eventually(lambda: not _is_alive(pid))
+    assert eventually(lambda: not _is_alive(pid))
     with socket.socket() as again:
         again.bind(("127.0.0.1", port))
 
@@ -275,15 +275,6 @@ def test_whoever_doesnt_use_it_imports_nothing_of_it(project):
         """
     )
     project.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
-
-
-def _eventually(true, timeout_s: float = 30.0) -> bool:
-    end_s = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() > end_s:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def _is_alive(pid: int) -> bool:

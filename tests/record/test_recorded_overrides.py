@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +24,7 @@ from linkemu.record import opening
 from linkemu.record.manifest import Pace
 from linkemu.record.played import Played
 from linkemu.record.recording import Recording
+from tests.waiting import until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
@@ -53,14 +53,16 @@ def recorded_sky(directory: Path, lasts_s: float) -> Path:
 def change(control: Path) -> None:
     """Impose and lift by the API: an outage, every other slot of one direction, one that its session ends."""
     with Link.at(control) as link:
-        while link.state()["now_s"] < 0.5:
-            time.sleep(0.02)
-        with link.outage():
-            time.sleep(0.2)
-        with link.override(direction="up", erasure=Every(2)):
-            time.sleep(0.2)
-        link.impose(direction="down", rate="5 Mbit/s")
-        time.sleep(0.2)
+
+        def last(since_s: float, seconds: float = 0.2) -> None:
+            until(lambda: link.state()["now_s"] >= since_s + seconds)
+
+        last(0.0, 0.5)
+        with link.outage() as outage:
+            last(outage.start_s)
+        with link.override(direction="up", erasure=Every(2)) as erasure:
+            last(erasure.start_s)
+        last(link.impose(direction="down", rate="5 Mbit/s").start_s)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -83,11 +82,12 @@ def test_what_is_heard_too_late_begins_at_the_next_edge(tmp_path: Path) -> None:
 @pytest.mark.timeout(150)
 def test_a_live_fault_reaches_the_doors_and_replays(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=_drain, args=(server,), daemon=True).start()
+        came = threading.Event()
+        threading.Thread(target=_drain, args=(server, came), daemon=True).start()
         place = tmp_path / "doors.toml"
         place.write_text(SCENARIO.replace("TO", str(server.getsockname()[1])))
-        one = _run(tmp_path, "run", place, "one", is_struck=True)
-        two = _run(tmp_path, "replay", tmp_path / "one", "two", is_struck=False)
+        one = _run(tmp_path, "run", place, "one", struck_after=came)
+        two = _run(tmp_path, "replay", tmp_path / "one", "two")
     (fault, _) = one.played.faults
     assert (fault["rate_cap_bps"], fault["end_ns"] - fault["start_ns"]) == (0, 500 * MS)
     assert two.played.faults == one.played.faults
@@ -100,8 +100,10 @@ def test_a_live_fault_reaches_the_doors_and_replays(tmp_path: Path) -> None:
         assert fault["end_ns"] / 1e9 in {edge["start_s"] for edge in edges}, edges
 
 
-def _run(room: Path, command: str, what: Path, name: str, *, is_struck: bool) -> opening.Record:
-    """Run it with one client that sends all the time; strike it with an outage; what was recorded."""
+def _run(
+    room: Path, command: str, what: Path, name: str, struck_after: threading.Event | None = None
+) -> opening.Record:
+    """Run it with one client that sends all the time, strike it with an outage; what was recorded."""
     words = [command, what, "--dir", room / f"{name}-run", "--record", room / name, "--json"]
     with subprocess.Popen(
         [*LINKEMU, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -111,8 +113,8 @@ def _run(room: Path, command: str, what: Path, name: str, *, is_struck: bool) ->
             line = next(each for each in run.stderr if each.startswith("door web"))
             client = threading.Thread(target=_push, args=(line,), daemon=True)
             client.start()
-            if is_struck:
-                time.sleep(3.0)
+            if struck_after is not None:
+                assert struck_after.wait(30)
                 _strike(room / f"{name}-run")
             _, said = run.communicate(timeout=60)
             client.join(20)
@@ -136,7 +138,7 @@ def _push(line: str) -> None:
             client.sendall(bytes(1 << 16))
 
 
-def _drain(server: socket.socket) -> None:
+def _drain(server: socket.socket, came: threading.Event) -> None:
     while True:
         try:
             client, _ = server.accept()
@@ -144,4 +146,4 @@ def _drain(server: socket.socket) -> None:
             return
         with client, suppress(OSError):
             while client.recv(1 << 16):
-                pass
+                came.set()

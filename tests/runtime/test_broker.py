@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from linkemu.errors import InputError
 from linkemu.runtime import broker, mqtt
 from linkemu.runtime.bus import Note
 from linkemu.runtime.mqtt import MqttBus, Will
+from tests.waiting import until, until_async
 
 pytestmark = pytest.mark.acceptance
 
@@ -40,18 +41,11 @@ class Running:
     def start(self) -> None:
         assert self.plan.command is not None
         self.process = subprocess.Popen(self.plan.command)
-        _until(lambda: self.plan.listens)
+        until(lambda: self.plan.listens)
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
-
-
-def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.01)
 
 
 @pytest.fixture(params=CHOICES)
@@ -101,7 +95,7 @@ from linkemu.runtime import mqtt
 async def main():
     bus = mqtt.connect(sys.argv[1], "victim", mqtt.Will("victim/status", b"lost"))
     bus.publish("victim/status", b"up", retain=True)
-    await asyncio.sleep(60)
+    await asyncio.Event().wait()
 asyncio.run(main())
 """
 
@@ -182,9 +176,12 @@ async def test_a_round_trip_is_not_held_up_by_nagle(running: Running) -> None:
 
 async def _first(node: MqttBus, notes: asyncio.Queue[Note]) -> None:
     """Publish until something comes: the subscription stands then."""
-    while notes.empty():
+
+    def answered() -> bool:
         node.publish("ready", b"1")
-        await asyncio.sleep(0.01)
+        return not notes.empty()
+
+    await until_async(answered)
 
 
 def test_our_brokers_listen_on_loopback_alone(running: Running) -> None:

@@ -39,6 +39,7 @@ from linkemu.runtime.emulator import Emulator
 from linkemu.runtime.members import Members
 from linkemu.runtime.terminal import UdpTerminal
 from linkemu.runtime.timemap import Piece, TimeMap
+from tests.waiting import until_async as until
 
 pytestmark = pytest.mark.acceptance
 RATE = 100_000_000
@@ -111,12 +112,6 @@ class Node:
             node.plans.append,
         )
         return node
-
-
-async def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 (conditions on sockets and files)
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from linkemu.runtime.ledger import Ledger, Reader
 from linkemu.runtime.processes import free_addresses
 from linkemu.scenario import Transfer, TransferSettings
 from linkemu.telemetry import TransferState
+from tests.waiting import until_async
 
 ROLES = [("ground", "ground_station"), ("satellite", "satellite_node")]
 JSON = st.recursive(
@@ -139,7 +140,5 @@ async def test_a_ledger_writes_what_it_has_heard_soon(tmp_path: Path) -> None:
     for done in range(100):
         ledger.observe(_state("a", done))
     assert reader.read() == ()
-    async with asyncio.timeout(5):
-        while not reader.read():
-            await asyncio.wait_for(asyncio.sleep(0.02), 1)
+    await until_async(reader.read)
     assert reader.read() == (_state("a", 99),)

@@ -25,6 +25,7 @@ from linkemu.runtime.layout import MARKER, find
 from linkemu.runtime.session import Options, Ready, Session
 from linkemu.scenario import Transfer
 from tests.acceptance.sessions import CONFIG, Heard, alive, demo
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
@@ -104,10 +105,7 @@ def test_a_signal_to_the_session_ends_all_of_it(number: signal.Signals, tmp_path
     if number is not signal.SIGKILL:
         assert rest.split()[-1] == "stopped"
         assert json.loads((tmp_path / "emulator" / "fidelity.json").read_text())
-    end = time.monotonic() + 5
-    while alive(pids):
-        assert time.monotonic() < end, alive(pids)
-        time.sleep(0.02)
+    assert eventually(lambda: not alive(pids)), alive(pids)
 
 
 async def test_a_door_whose_port_is_taken_is_one_line_and_nothing_is_left(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -16,11 +15,12 @@ import pytest
 
 from linkemu.errors import ResourceError
 from linkemu.runtime.supervisor import ProcessChange, Program, Supervisor
+from tests.waiting import eventually, until_async
 
 pytestmark = pytest.mark.acceptance
 
-SLEEP = "import time; time.sleep(60)"
-DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); time.sleep(60)"
+WAIT = "import signal; signal.pause()"
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); signal.pause()"
 
 
 class Changes:
@@ -64,11 +64,8 @@ def _python(name: str, code: str, directory: Path) -> Program:
 
 async def _words(program: Program) -> str:
     """What the program has written, once it has."""
-    for _ in range(1000):
-        if text := program.log.read_text():
-            return text
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{program.name} says nothing")
+    await until_async(program.log.read_text)
+    return program.log.read_text()
 
 
 def _alive(pid: int) -> bool:
@@ -81,7 +78,7 @@ def _alive(pid: int) -> bool:
 async def test_a_killed_child_comes_back_with_the_same_command(
     supervisor: Supervisor, changes: Changes, tmp_path: Path
 ) -> None:
-    supervisor.start(_python("node", SLEEP, tmp_path))
+    supervisor.start(_python("node", WAIT, tmp_path))
     for number in range(1, 4):
         started = await changes.started(number)
         os.kill(started.pid, signal.SIGKILL)
@@ -95,7 +92,7 @@ async def test_a_killed_child_comes_back_with_the_same_command(
 async def test_stopping_ends_every_child_even_one_that_ignores_sigterm(
     supervisor: Supervisor, changes: Changes, tmp_path: Path
 ) -> None:
-    supervisor.start(_python("polite", SLEEP, tmp_path))
+    supervisor.start(_python("polite", WAIT, tmp_path))
     deaf = _python("deaf", DEAF, tmp_path)
     supervisor.start(deaf)
     await changes.started(2)
@@ -111,7 +108,7 @@ async def test_stopping_ends_every_child_even_one_that_ignores_sigterm(
 async def test_a_grandchild_goes_with_its_parent(
     supervisor: Supervisor, changes: Changes, tmp_path: Path
 ) -> None:
-    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SLEEP + ' # marked'!r}])"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WAIT + ' # marked'!r}])"
     program = _python("parent", "import os; print(os.getpgid(0)); " + code, tmp_path)
     supervisor.start(program)
     await changes.started(1)
@@ -156,7 +153,7 @@ async def main():
     supervisor = Supervisor(lambda change: print(change.pid, flush=True))
     for name in "ab":
         supervisor.start(Program(name, (sys.executable, "-c", sys.argv[2]), Path(sys.argv[1]) / name))
-    await asyncio.sleep(60)
+    await asyncio.Event().wait()
 asyncio.run(main())
 """
 
@@ -168,7 +165,4 @@ def test_children_of_a_killed_supervisor_die_with_it(tmp_path: Path) -> None:
         pids = [int(parent.stdout.readline()) for _ in range(2)]
         assert all(_alive(pid) for pid in pids)
         parent.kill()
-    end = time.monotonic() + 5
-    while any(_alive(pid) for pid in pids):
-        assert time.monotonic() < end, "a child outlives its parent"
-        time.sleep(0.01)
+    assert eventually(lambda: not any(map(_alive, pids))), "a child outlives its parent"

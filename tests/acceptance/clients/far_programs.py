@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import signal
 import sys
-import time
 from pathlib import Path
 
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
@@ -58,8 +58,7 @@ def s3(host: str, port: int, room: Path) -> None:
     keys = {"aws_access_key_id": "zoo", "aws_secret_access_key": "zoo", "region_name": "us-east-1"}
     boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", **keys).create_bucket(Bucket="orbit")
     (room / "bucket").touch()
-    while True:
-        time.sleep(3600)
+    signal.pause()
 
 
 def quic(host: str, port: int, room: Path) -> None:

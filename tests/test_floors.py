@@ -21,7 +21,7 @@ FLOORS = {
     5: {"cli", "pytest_plugin"},
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
-CORRIDORS = {("access", "runtime"), ("forecast", "schedule"), ("record", "schedule")}  # one way
+CORRIDORS = {("access", "runtime"), ("study", "runtime"), ("forecast", "schedule"), ("record", "schedule")}
 BANNED_MODULES = {
     *("asyncio", "random", "secrets", "aiofiles", "aiomqtt", "socket", "selectors"),
     *("threading", "subprocess", "multiprocessing"),

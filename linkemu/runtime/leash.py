@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -22,13 +23,13 @@ def leash() -> Callable[[], None]:
 
     The system's leash is tied to the *thread* that forks: start children from one that lasts.
     """
-    parent = os.getpid()
+    return partial(tie, os.getpid())
 
-    def tie() -> None:
-        if _libc is None:
-            return
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # the parent died before the leash was tied
-            os._exit(1)
 
-    return tie
+def tie(parent: int) -> None:
+    """End this process when the thread of ``parent`` that started it ends; at once if it has."""
+    if _libc is None:
+        return
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # the parent died before the leash was tied
+        os._exit(1)

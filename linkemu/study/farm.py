@@ -12,6 +12,7 @@ from threading import current_thread, main_thread
 from typing import TypeVar
 
 from linkemu.errors import InputError, ResourceError
+from linkemu.runtime.leash import tie
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -27,7 +28,9 @@ def here(
     if count <= 1:
         yield from ((number, work(each)) for number, each in enumerate(questions))
         return
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(
+        count, mp_context=get_context("spawn"), initializer=tie, initargs=(os.getpid(),)
+    )
     try:
         with _undisturbed():
             waiting = {pool.submit(work, each): number for number, each in enumerate(questions)}

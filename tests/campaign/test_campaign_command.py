@@ -62,20 +62,50 @@ def test_three_hundred_seeds_break_nothing() -> None:
 @pytest.mark.timeout(300)
 def test_an_interrupt_ends_it_with_what_was_found() -> None:
     process = spawned(CONFIG, "--seeds", 5_000, "--jobs", 2, "--json")
-    until(lambda: [_worked_s(each) > 1.0 for each in _children(process.pid)].count(True) >= 2)
-    for _ in range(2):  # as a terminal does: to all processes; and as timeout(1) does: to ours once more
+    until(lambda: _worked(process.pid), 200)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes
+    document = _interrupted(process)
+    assert 0 < document["seeds"] < 5_000
+
+
+@pytest.mark.acceptance
+@pytest.mark.timeout(300)
+def test_two_interrupts_while_its_workers_start_end_it_with_a_report_too() -> None:
+    process = spawned(CONFIG, "--seeds", 5_000, "--jobs", 2, "--json")
+    until(lambda: len(_children(process.pid)) >= 2)
+    for _ in range(2):  # as timeout(1) does: to all processes, and to ours once more
         os.killpg(process.pid, signal.SIGINT)
+    _interrupted(process)
+
+
+@pytest.mark.acceptance
+@pytest.mark.timeout(300)
+def test_its_workers_end_with_it_when_it_is_killed() -> None:
+    process = spawned(CONFIG, "--seeds", 5_000, "--jobs", 2, "--json")
+    until(lambda: _worked(process.pid), 200)
+    process.kill()
+    process.communicate(timeout=60)
+    assert eventually(lambda: not _alive(process.pid)), _alive(process.pid)
+
+
+def _interrupted(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """The report of a campaign that was interrupted; nothing of it runs any more."""
     try:
         out, errors = process.communicate(timeout=250)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise
     assert process.returncode == 130, errors
-    document = json.loads(out)
+    document: dict[str, Any] = json.loads(out)
     assert document["interrupted"]
-    assert document["seeds"] < 5_000
     assert "Traceback" not in errors
     assert eventually(lambda: not _alive(process.pid)), _alive(process.pid)
+    return document
+
+
+def _worked(pid: int) -> bool:
+    """Whether two of its children had CPU time for their imports and for some seeds."""
+    return [_worked_s(each) > 3.5 for each in _children(pid)].count(True) == 2
 
 
 def _children(pid: int) -> list[str]:

@@ -53,6 +53,7 @@ def import_(
       linkemu import lte.up --down lte.down --delay "20 ms" --out lte.sky
       linkemu import measured.csv --link graz,cubesat --out measured.sky
     """
+    from linkemu import units
     from linkemu.exchange import forms, planned
 
     chosen = (
@@ -78,9 +79,8 @@ def import_(
         tell(notes)
         names = ", ".join(f"{each.station} - {each.satellite}" for each in sky.links[:8])
         more = f" and {len(sky.links) - 8} more" if len(sky.links) > 8 else ""
-        typer.echo(
-            f"{out}: {output.count(len(sky.links), 'link', 'links')} ({names}{more}), {_end_s(sky):g} s"
-        )
+        links = output.count(len(sky.links), "link", "links")
+        typer.echo(f"{out}: {links} ({names}{more}), {units.format_duration(_end_s(sky))}")
 
 
 def _document(sky: Sky, form: str, out: Path, notes: tuple[Note, ...]) -> dict[str, object]:

@@ -143,6 +143,11 @@ class _Light:
     most_ns: int = 0
     error_ns: int = 0
 
+    def see(self, said_ns: NDArray[np.int64], exact_ns: NDArray[np.int64]) -> None:
+        self.least_ns = min(int(exact_ns.min()), self.least_ns)
+        self.most_ns = max(int(exact_ns.max()), self.most_ns)
+        self.error_ns = max(int(np.abs(said_ns - exact_ns).max()), self.error_ns)
+
     def tell(self, way: str, notes: list[Note]) -> None:
         if self.error_ns:
             span = f"{self.least_ns / 1e6:.6f} to {self.most_ns / 1e6:.6f} ms"
@@ -155,11 +160,9 @@ def _ranges(timeline: LinkTimeline, contact: Contact, grain: Grain, light: _Ligh
     times = _moments(timeline, contact, grain)
     exact_ns = _light_ns(timeline, times)
     steps = (exact_ns + grain.delay_ns // 2) // grain.delay_ns * grain.delay_ns
-    later_ns = _light_ns(timeline, np.append(times[1:], contact.end_ns) - 1)
-    error_ns = max(np.abs(steps - exact_ns).max(), np.abs(steps - later_ns).max())
-    light.least_ns = min(int(exact_ns.min()), light.least_ns)
-    light.most_ns = max(int(exact_ns.max()), light.most_ns)
-    light.error_ns = max(int(error_ns), light.error_ns)
+    later_ns = _light_ns(timeline, np.append(times[1:], contact.end_ns) - 1)  # as each step ends
+    light.see(steps, exact_ns)
+    light.see(steps, later_ns)
     starts = [0, *(np.flatnonzero(np.diff(steps)) + 1).tolist()]
     stops = [*(int(times[i]) for i in starts[1:]), contact.end_ns]
     for i, end_ns in zip(starts, stops, strict=True):

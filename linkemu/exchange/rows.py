@@ -53,7 +53,7 @@ def _of_timeline(t: LinkTimeline, step_ns: int, notes: list[Note]) -> Iterator[R
     runs = np.stack([t.erased_slot, t.erased_slot + t.erased_count], axis=1) * t.slot_ns
     inside = runs.clip(0, t.end_ns)
     way = f"{t.station} - {t.satellite} {t.direction.value}"
-    if (inside != runs).any():
+    if (runs > -(-t.end_ns // t.slot_ns) * t.slot_ns).any():  # the slot in which it ends comes back whole
         notes.append(Note(Kind.LOST, f"erased slots of {way} after its end"))
     moves = bool(t.delay_s[:, 1:].any())
     grid = np.arange(0, t.end_ns, step_ns, dtype=np.int64) if moves else np.zeros(0, dtype=np.int64)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from linkemu.errors import InputError
 from linkemu.exchange import forms, mahimahi
+from linkemu.exchange.blame import LARGEST_BPS, LATEST_S
 from linkemu.exchange.forms import Form, Reading, Writing
 from linkemu.exchange.rows import CAUSES, FIGURES
 from linkemu.link.capacity import BYTE, Capacity
@@ -121,6 +122,11 @@ def test_parquet_needs_its_extra(monkeypatch):
 
 
 numbers = st.one_of(st.just(""), st.floats(-1e6, 1e6).map(str))
+MOMENTS_NS = st.one_of(
+    st.integers(1, 20_000).map(lambda time_ms: time_ms * 10**6),
+    st.integers(1, 10**10),
+    st.sampled_from([1, 10**6 - 1, LATEST_S * 10**9 - 1, LATEST_S * 10**9]),
+)
 
 
 @st.composite
@@ -129,8 +135,8 @@ def tables(draw):
     ways = draw(
         st.lists(
             st.tuples(
-                st.sampled_from(["a", 'b "c", d']),
-                st.sampled_from(["s", "t"]),
+                st.sampled_from(["a", 'b "c", d', "地球局"]),
+                st.sampled_from(["s", "#t"]),
                 st.sampled_from(["up", "down"]),
             ),
             min_size=1,
@@ -139,19 +145,19 @@ def tables(draw):
         )
     )
     for station, satellite, direction in ways:
-        times = sorted(draw(st.sets(st.integers(1, 20_000), min_size=1, max_size=12)))
-        for time in (0, *times):
-            rate = draw(st.sampled_from([0, 0, 8, 10**6, 10**11]))
+        times = sorted(draw(st.sets(MOMENTS_NS, min_size=1, max_size=12)))
+        for time_ns in (0, *times):
+            rate = draw(st.sampled_from([0, 0, 8, 10**6, LARGEST_BPS]))
             cause = draw(st.sampled_from(["", *CAUSES])) if not rate else ""
             known = draw(st.sampled_from(["", "0", "1"])) if not rate else ""
-            light = draw(st.one_of(st.just(""), st.floats(0, 10).map(str)))
+            light = draw(st.one_of(st.just(""), st.floats(0, 10).map(str), st.just("1e6")))
             erased = draw(st.sampled_from(["", "", "cloud", "fade"]))
             quoted = '"' + station.replace('"', '""') + '"'
             cells = [
                 quoted,
                 satellite,
                 direction,
-                f"{time / 1000:.3f}",
+                f"{time_ns // 10**9}.{time_ns % 10**9:09d}",
                 str(rate),
                 light,
                 erased,
@@ -172,6 +178,14 @@ def test_tables_there_and_back(text, form):
     assert not said
     assert second.digest() == first.digest()
     assert forms.dump(second, form, Writing())[0] == data
+
+
+def test_the_slot_in_which_a_sky_ends_comes_back_whole():
+    sky, _ = load("time_s,rate_bps,delay_s,erased\n0,5,1,\n1,5,1,cloud\n2.0005,0,,\n")
+    assert sky.timelines[0, UP].erased_count.tolist() == [1001]
+    data, notes = forms.dump(sky, Form.CSV, Writing())
+    assert notes == ()
+    assert forms.load(data, "given", Form.CSV, Reading())[0].digest() == sky.digest()
 
 
 # mahimahi

@@ -7,6 +7,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 SOURCES = linkemu ground_station satellite_node tests bench examples
 KILLS ?= 20
+REPLAYS ?= 4
 
 .PHONY: help demo test check bench soak test-deps clean
 .DELETE_ON_ERROR:
@@ -33,7 +34,10 @@ check: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	@missed=; \
-	for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || missed="$$missed $$file"; done; \
+	for file in bench/*.py; do \
+		case $$file in bench/replays.py) given="--times $(REPLAYS)";; *) given=;; esac; \
+		echo "== $$file $$given"; $(BIN)/python $$file $$given || missed="$$missed $$file"; \
+	done; \
 	echo "== bench/dataplane"; $(BIN)/python -m bench.dataplane || missed="$$missed bench/dataplane"; \
 	[ -z "$$missed" ] || { echo "not met:$$missed" >&2; exit 1; }
 

@@ -1,7 +1,8 @@
 """What the emulator tells the bus about links: the truth of the Sky as telemetry, for displays alone.
 
 Pure reading of a Player at a given time: no socket, no clock, no effect on any link. Fades of single slots
-are left out: a beam counts as blocked when the slot belongs to an erased run of at least 100 ms.
+are left out: a beam counts as blocked when the slot belongs to an erased run of at least 100 ms, or to a live
+fault that erases all for as long.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 
 from linkemu.link.channel import Channel
+from linkemu.link.overlay import ALL, Overlay
 from linkemu.link.player import Player
 from linkemu.link.timeline import Cause, LinkTimeline
 from linkemu.machine import Direction
@@ -88,7 +90,7 @@ def _beam(channel: Channel | None, now_ns: int) -> Beam:
     cause, known = Cause(int(timeline.cause[segment])), bool(timeline.known[segment])
     if rate_bps == 0 and cause is Cause.NONE:  # a live fault
         cause = Cause.FAULT
-    blocked = _blocking(timeline, now_ns) if rate_bps else None
+    blocked = _blocking(channel, now_ns) if rate_bps else None
     i = _sample(timeline, now_ns)
     return Beam(
         state="blocked"
@@ -112,15 +114,21 @@ def _beam(channel: Channel | None, now_ns: int) -> Beam:
     )
 
 
-def _blocking(timeline: LinkTimeline, now_ns: int) -> Cause | None:
-    """The cause of the long erased run that ``now_ns`` lies in."""
+def _blocking(channel: Channel, now_ns: int) -> Cause | None:
+    """Why all that is sent now is lost, and for long: an erased run of the sky, or a live fault."""
+    timeline = channel.timeline
     slot = now_ns // timeline.slot_ns
     run = int(timeline.erased_slot.searchsorted(slot, side="right")) - 1
-    if run < 0 or timeline.erased_slot[run] + timeline.erased_count[run] <= slot:
-        return None
-    if timeline.erased_count[run] * timeline.slot_ns < _BLOCKED_NS:
-        return None
-    return Cause(int(timeline.erased_cause[run]))
+    count = int(timeline.erased_count[run]) if run >= 0 else 0
+    if count * timeline.slot_ns >= _BLOCKED_NS and timeline.erased_slot[run] + count > slot:
+        return Cause(int(timeline.erased_cause[run]))
+    is_fault = any(_loses_all(each, now_ns) for each in channel.overlaid.all)
+    return Cause.FAULT if is_fault else None
+
+
+def _loses_all(fault: Overlay, now_ns: int) -> bool:
+    is_long = fault.end_ns is None or fault.end_ns - fault.start_ns >= _BLOCKED_NS
+    return is_long and fault.holds_at(now_ns) and ALL in (fault.erase_slots, fault.erase_datagrams)
 
 
 def _sample(timeline: LinkTimeline, now_ns: int) -> int | None:

@@ -40,6 +40,7 @@ from linkemu.runtime.beams import Observer
 from linkemu.runtime.bus import Bus
 from linkemu.runtime.clock import real_loop
 from linkemu.runtime.members import Member, Members, plan_of
+from linkemu.runtime.obeyed import obey
 from linkemu.runtime.records import Records, overlay_row
 from linkemu.runtime.timekeeper import Timekeeper
 from linkemu.runtime.udp import Port
@@ -246,24 +247,21 @@ class Emulator:
 
     async def _obey(self) -> None:
         """Carry out what an operator orders over the bus."""
-        async for note in self._bus.subscribe(orders.fault_topic(self._file.scenario)):
-            if note.retained:
-                continue  # it was meant for an earlier time
-            answer: dict[str, object] = {"id": orders.id_of(note.payload)}
-            try:
-                answer["effective"] = self._carry_out(orders.read_fault(note.payload))
-            except FormatError as error:
-                answer["error"] = str(error)
-                print(f"emulator: {error}", file=sys.stderr, flush=True)
-            self._bus.publish(orders.answer_topic(self._file.scenario), answer)
+        scenario = self._file.scenario
+        await obey(self._bus, scenario, orders.fault_topic(scenario), self._carry_out)
 
-    def _carry_out(self, order: orders.Impose | orders.Lift) -> list[dict[str, object]]:
-        """What it comes to, as it takes effect."""
-        match order:
-            case orders.Impose():
-                changed = self.impose(order.overlays(self.player.sky, self._time.now_ns() + self._lead_ns))
-            case orders.Lift(name):
-                changed = self.lift(name)
+    def _carry_out(self, payload: bytes) -> list[object]:
+        """What it comes to, as it takes effect. FormatError: it is no order for this sky."""
+        try:
+            match orders.read_fault(payload):
+                case orders.Impose() as order:
+                    now_ns = self._time.now_ns() + self._lead_ns
+                    changed = self.impose(order.overlays(self.player.sky, now_ns))
+                case orders.Lift(name):
+                    changed = self.lift(name)
+        except FormatError as error:
+            print(f"emulator: {error}", file=sys.stderr, flush=True)
+            raise
         return [overlay_row(*each) for each in changed]
 
     async def _tell(self) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from linkemu.errors import FormatError, ResourceError
 from linkemu.runtime import orders
 from linkemu.runtime.bus import Bus
+from linkemu.runtime.obeyed import obey
 from linkemu.runtime.records import Records
 from linkemu.runtime.supervisor import Supervisor
 from linkemu.schedule import NodeFault
@@ -56,26 +57,21 @@ class Warden:
             for fault in scheduled:
                 if fault.kind in _STRIKES:
                     group.create_task(self._strike(fault), name=f"{fault.kind} {fault.node}")
-            async for note in self._bus.subscribe(orders.node_topic(self._scenario)):
-                if not note.retained:
-                    self._obey(note.payload, group)
+            topic = orders.node_topic(self._scenario)
+            await obey(self._bus, self._scenario, topic, lambda payload: self._carry_out(payload, group))
 
-    def _obey(self, payload: bytes, group: asyncio.TaskGroup) -> None:
-        answer: dict[str, object] = {"id": orders.id_of(payload)}
-        try:
-            order = orders.read_strike(payload)
-            if order.node not in self._nodes:
-                raise FormatError(f"order: there is no node {order.node}")
-            now_ns = self._now_ns()
-            if now_ns is None:
-                raise FormatError("order: the scenario's time has not begun")
-            end_ns = None if order.duration_s is None else now_ns + round(order.duration_s * 1e9)
-            fault = NodeFault(order.node, order.kind, now_ns, end_ns)
-            group.create_task(self._strike(fault), name=f"{fault.kind} {fault.node}")
-            answer["effective"] = [asdict(fault)]
-        except FormatError as error:
-            answer["error"] = str(error)
-        self._bus.publish(orders.answer_topic(self._scenario), answer)
+    def _carry_out(self, payload: bytes, group: asyncio.TaskGroup) -> list[object]:
+        """Begin it; the fault that it is. FormatError: it is no order for these nodes, or not now."""
+        order = orders.read_strike(payload)
+        if order.node not in self._nodes:
+            raise FormatError(f"order: there is no node {order.node}")
+        now_ns = self._now_ns()
+        if now_ns is None:
+            raise FormatError("order: the scenario's time has not begun")
+        end_ns = None if order.duration_s is None else now_ns + round(order.duration_s * 1e9)
+        fault = NodeFault(order.node, order.kind, now_ns, end_ns)
+        group.create_task(self._strike(fault), name=f"{fault.kind} {fault.node}")
+        return [asdict(fault)]
 
     async def _strike(self, fault: NodeFault) -> None:
         began_ns = await self._until(fault.start_ns)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linkemu.cli import output, progress, readers
+from linkemu.cli import options, output, progress, readers
 from linkemu.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,18 +24,12 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def availability(
-    scenario: Annotated[Path | None, typer.Argument(help="Scenario file (TOML).", show_default=False)] = None,
-    tle: Annotated[Path | None, typer.Option(help="Element sets instead: TLE, 3LE, OMM JSON or CSV.")] = None,
+    scenario: options.MaybeScenario = None,
+    tle: options.Tle = None,
     norad: Annotated[str | None, typer.Option(help="The catalogue number in --tle.")] = None,
-    lat: Annotated[
-        float | None, typer.Option(parser=readers.latitude, metavar="DEG", help="Geodetic latitude, north.")
-    ] = None,
-    lon: Annotated[
-        float | None, typer.Option(parser=readers.longitude, metavar="DEG", help="Longitude, east.")
-    ] = None,
-    alt: Annotated[
-        float | None, typer.Option(parser=readers.altitude, metavar="M", help="Above the ellipsoid (0).")
-    ] = None,
+    lat: options.Latitude = None,
+    lon: options.Longitude = None,
+    alt: options.Altitude = None,
     mask: Annotated[
         float | None, typer.Option(parser=readers.mask, metavar="DEG", help="Lowest elevation (20).")
     ] = None,
@@ -57,13 +51,8 @@ def availability(
         float | None,
         typer.Option(parser=readers.margin, metavar="dB", help="What the weather may take (3 dB)."),
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(parser=readers.jobs, metavar="N", help="Processes (one for each core).")
-    ] = None,
-    dask: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help='A Dask scheduler, "tcp://host:8786", or "local" for one here.'),
-    ] = None,
+    jobs: options.Jobs = None,
+    dask: options.Dask = None,
     json: output.Json = False,
 ) -> None:
     """Watch satellites through a year of weather: by station, by month, and from all stations together.

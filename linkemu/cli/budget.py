@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from linkemu.cli import output, readers
+from linkemu.cli import options, output, readers
 from linkemu.errors import InputError
 
 
 def budget(
-    scenario: Annotated[Path | None, typer.Argument(help="Scenario file (TOML).", show_default=False)] = None,
+    scenario: options.MaybeScenario = None,
     station: Annotated[str | None, typer.Option(help="Which station of the scenario (the first).")] = None,
     satellite: Annotated[
         str | None, typer.Option(help="Which satellite of the scenario (the first).")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linkemu.cli import output, progress, readers
+from linkemu.cli import options, output, progress, readers
 from linkemu.cli.door import FAILED, INTERRUPTED
 from linkemu.errors import InputError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def campaign(
-    scenario: Annotated[Path | None, typer.Argument(help="Scenario file (TOML).", show_default=False)] = None,
+    scenario: options.MaybeScenario = None,
     seeds: Annotated[
         int | None, typer.Option(parser=readers.seeds, metavar="N", help="How many seeds (100).")
     ] = None,
@@ -36,13 +36,8 @@ def campaign(
     until_broken: Annotated[
         bool, typer.Option("--until-broken", help="Stop at the first seed that breaks a rule.")
     ] = False,
-    jobs: Annotated[
-        int | None, typer.Option(parser=readers.jobs, metavar="N", help="Processes (one for each core).")
-    ] = None,
-    dask: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help='A Dask scheduler, "tcp://host:8786", or "local" for one here.'),
-    ] = None,
+    jobs: options.Jobs = None,
+    dask: options.Dask = None,
     case: Annotated[Path | None, typer.Option(help="Play this case alone.", show_default=False)] = None,
     keep: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a case file for each seed that broke a rule.")

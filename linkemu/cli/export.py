@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkemu.cli import excerpts, output, readers
+from linkemu.cli import excerpts, options, output, readers
 from linkemu.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def export(
     form: Annotated[
         str | None, typer.Option("--format", metavar="FORMAT", help=f"{FORMATS}; without --out to stdout.")
     ] = None,
-    sky: Annotated[Path | None, typer.Option(help="A compiled sky (linkemu forecast --out).")] = None,
+    sky: options.Sky = None,
     planned: Annotated[
         bool, typer.Option("--planned", help="Contacts as planned, without clouds, fades, acquisition.")
     ] = False,

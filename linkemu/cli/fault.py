@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from linkemu import units
-from linkemu.cli import live, output
+from linkemu.cli import live, options, output
 from linkemu.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ def _rate(text: str) -> int:
 
 def fault(
     kind: Annotated[Kind | None, typer.Option(help="What happens.", show_default=False)] = None,
-    link: Annotated[
-        str | None, typer.Option(metavar="STATION:SATELLITE", help="Whose link (the only one).")
-    ] = None,
+    link: options.Link = None,
     node: Annotated[str | None, typer.Option(help="Which node to kill or freeze.")] = None,
     direction: Annotated[Way, typer.Option(help="Of the light.")] = Way.BOTH,
     lasts_s: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from linkemu.cli import live, output, readers
+from linkemu.cli import live, options, output
 from linkemu.errors import InputError
 
 
@@ -16,15 +16,11 @@ def get(
     out: Annotated[Path | None, typer.Option("--output", "-o", help="Where to (its name, here).")] = None,
     satellite: live.SatelliteName = None,
     station: live.StationName = None,
-    priority: Annotated[
-        int, typer.Option(parser=readers.priority, metavar="N", help="0 goes first, up to 255.")
-    ] = 0,
+    priority: options.Priority = 0,
     anew: Annotated[
         bool, typer.Option("--anew", help="Fetch again what the station has landed already.")
     ] = False,
-    timeout: Annotated[
-        float | None, typer.Option(parser=readers.timeout, metavar="S", help="Wait at most this long.")
-    ] = None,
+    timeout: options.Timeout = None,
     directory: live.Directory = live.SESSIONS,
     json: output.Json = False,
 ) -> None:

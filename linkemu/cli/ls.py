@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkemu.cli import live, output, readers
+from linkemu.cli import live, options, output
 from linkemu.units import format_bytes
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ def ls(
     orbit: Annotated[
         bool, typer.Option("--orbit", help="Ask the satellite itself, by light: waits for a window.")
     ] = False,
-    timeout: Annotated[
-        float | None, typer.Option(parser=readers.timeout, metavar="S", help="Wait at most this long.")
-    ] = None,
+    timeout: options.Timeout = None,
     directory: live.Directory = live.SESSIONS,
     json: output.Json = False,
 ) -> None:

@@ -25,7 +25,7 @@ def import_(
         str | None, typer.Option("--format", metavar="FORMAT", help=f"{SKIES}; else by the file's name.")
     ] = None,
     plans: Annotated[
-        Path | None, typer.Option(help="Write what each node may know to NODE.json in this directory.")
+        Path | None, typer.Option(help="Write what a node may know to NODE.json there, for programs of yours.")
     ] = None,
     down: Annotated[
         Path | None, typer.Option(help="mahimahi: the trace of the downlink; FILE is the uplink's.")

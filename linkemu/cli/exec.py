@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from linkemu.cli import control as controls
-from linkemu.cli import excerpts, output, readers, sources
+from linkemu.cli import excerpts, options, output, readers, sources
 from linkemu.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
@@ -39,12 +39,8 @@ def exec(
         list[str] | None,
         typer.Option(metavar="PORT=HOST:PORT", help="A TCP port of 10.71.0.2 that leads to this service."),
     ] = None,
-    link: Annotated[
-        str | None, typer.Option(metavar="STATION:SATELLITE", help="Needed if there are several links.")
-    ] = None,
-    sky: Annotated[
-        Path | None, typer.Option(help="Play this file (of forecast --out) instead of compiling.")
-    ] = None,
+    link: options.Link = None,
+    sky: options.Sky = None,
     start_at: Annotated[
         str,
         typer.Option(metavar="S|light", help="Scenario second at which the command starts, or first light."),
@@ -70,9 +66,7 @@ def exec(
     shift: excerpts.Shift = None,
     slow: excerpts.Slow = None,
     loop: excerpts.Loop = None,
-    record: Annotated[
-        Path | None, typer.Option(help="Record the run into this new directory: it can be played again.")
-    ] = None,
+    record: options.Record = None,
     json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the fidelity report to this file.")
     ] = None,
@@ -99,10 +93,7 @@ def exec(
         raise InputError("COMMAND", f"{command[0]}: no such command")
     forwards = tuple(_forward(text) for text in forward or ())
     _check_place(json)
-    if record is not None:
-        from linkemu.record import recording
-
-        recording.make_room(record)
+    sources.make_room(record)
     source = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop))
     read, played = source.played.scenario, source.played.sky
     number = choose_link(played, link)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linkemu.cli import control as controls
-from linkemu.cli import excerpts, output, readers, sources
+from linkemu.cli import excerpts, options, output, readers, sources
 from linkemu.cli.door import INTERRUPTED
 from linkemu.errors import InputError
 
@@ -41,9 +41,7 @@ def proxy(
         ),
     ] = "",
     udp: Annotated[bool, typer.Option("--udp", help="Datagrams instead of TCP connections.")] = False,
-    link: Annotated[
-        str | None, typer.Option(metavar="STATION:SATELLITE", help="Which link, if there are several.")
-    ] = None,
+    link: options.Link = None,
     outage: Annotated[
         str,
         typer.Option(
@@ -69,15 +67,13 @@ def proxy(
             help="When scenario time begins to go.",
         ),
     ] = "listen",
-    sky: Annotated[Path | None, typer.Option(help="Play this compiled sky (linkemu forecast --out).")] = None,
+    sky: options.Sky = None,
     start: excerpts.From = None,
     length: excerpts.For = None,
     shift: excerpts.Shift = None,
     slow: excerpts.Slow = None,
     loop: excerpts.Loop = None,
-    record: Annotated[
-        Path | None, typer.Option(help="Record the run into this new directory: it can be played again.")
-    ] = None,
+    record: options.Record = None,
     control: controls.Address = None,
     control_file: controls.File = None,
     toxiproxy: controls.Toxiproxy = None,
@@ -98,10 +94,7 @@ def proxy(
     """
     from linkemu.access import settings
 
-    if record is not None:
-        from linkemu.record import recording
-
-        recording.make_room(record)
+    sources.make_room(record)
     given = _given_door(listen, to, udp, outage, uplink) if to else None
     source = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop))
     read, played = source.played.scenario, source.played.sky

@@ -39,7 +39,7 @@ def export(
     ] = False,
     absolute: Annotated[bool, typer.Option("--absolute", help="ION: dates instead of +seconds.")] = False,
     link: Annotated[
-        str | None, typer.Option(metavar="STATION,SATELLITE", help="mahimahi: whose trace it is.")
+        str | None, typer.Option(metavar="STATION:SATELLITE", help="mahimahi: whose trace it is.")
     ] = None,
     direction: Annotated[
         str, typer.Option(parser=readers.one_of("--direction", "up", "down"), help="mahimahi: up or down.")
@@ -64,7 +64,7 @@ def export(
     Examples:
       linkemu export configs/demo.toml --out demo.ionrc --planned
       linkemu export --sky demo.sky --out demo.czml
-      linkemu export --sky demo.sky --out demo.up --link koganei,iss --scale 0.1
+      linkemu export --sky demo.sky --out demo.up --link koganei:iss --scale 0.1
       linkemu export configs/demo.toml --out demo.csv --step "100 ms" --json
       linkemu export recorded/demo --out demo.pcapng
     """
@@ -165,16 +165,16 @@ def _way(sky: Sky, text: str, direction: str) -> tuple[int, Direction]:
     names = [(each.station, each.satellite) for each in sky.links]
     pair = pair_of(text)
     if pair not in names:
-        known = "; ".join(",".join(each) for each in names)
+        known = ", ".join(":".join(each) for each in names)
         raise InputError("--link", f"{text!r} isn't in this sky, which has {known}")
     return names.index(pair), Direction(direction)
 
 
 def pair_of(text: str) -> tuple[str, str]:
-    """Station and satellite of "STATION,SATELLITE"."""
-    station, comma, satellite = (part.strip() for part in text.partition(","))
-    if not comma or not station or not satellite or station == satellite:
-        raise InputError("--link", f"{text!r} is no pair such as koganei,iss")
+    """Station and satellite of "STATION:SATELLITE"; with a comma the names may have colons."""
+    station, mark, satellite = (part.strip() for part in text.partition("," if "," in text else ":"))
+    if not mark or not station or not satellite or station == satellite:
+        raise InputError("--link", f"{text!r} is no pair such as koganei:iss")
     return station, satellite
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from linkemu.cli import beginning, excerpts, options, output, readers, sources
 from linkemu.cli import control as controls
-from linkemu.cli import excerpts, options, output, readers, sources
 from linkemu.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from linkemu.record.played import Played, Row
     from linkemu.record.recording import Recording
 
-LIGHT = "light"
 CARRIERS = ("auto", "tun", "packet")
 
 
@@ -41,10 +40,7 @@ def exec(
     ] = None,
     link: options.Link = None,
     sky: options.Sky = None,
-    start_at: Annotated[
-        str,
-        typer.Option(metavar="S|light", help="Scenario second at which the command starts, or first light."),
-    ] = "0",
+    start_at: beginning.StartAt = "0 s",
     queue: Annotated[
         int | None,
         typer.Option(
@@ -97,12 +93,13 @@ def exec(
     source = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop))
     read, played = source.played.scenario, source.played.sky
     number = choose_link(played, link)
+    _check_ways(played, number)
     order = exec_order.Order(
         command=tuple(command),
         serve=serve,
         forwards=forwards,
         link=number,
-        start_ns=_start_ns(played, number, start_at),
+        start_ns=beginning.start_ns(played, {number}, start_at),
         queue_bytes=queue,
         hold_s=10.0 if read is None else read.queue.hold_s,
         faults=source.played.faults,
@@ -140,26 +137,11 @@ def _finish(
     kept.finish(faults=faults, reports=[{**report, "name": "exec", "ways": report["directions"]}])
 
 
-def _start_ns(sky: Sky, link: int, text: str) -> int:
-    """Scenario time of the start: seconds, or "light" for when the link first carries anything."""
-    from linkemu.link.capacity import Capacity
+def _check_ways(sky: Sky, link: int) -> None:
     from linkemu.machine import Direction
 
     if any((link, direction) not in sky.timelines for direction in Direction):
         raise InputError("--link", "this sky has only one direction of it")
-    timeline = sky.timelines[link, Direction.UP]
-    if text == LIGHT:
-        light_ns = Capacity(timeline.edge_ns.tolist(), timeline.rate_bps.tolist()).next_light(0)
-        if light_ns is None:
-            raise InputError("--start-at", "this link never has light")
-        return light_ns
-    try:
-        start_s = float(text)
-    except ValueError:
-        raise InputError("--start-at", f"{text!r} is neither a number of seconds nor {LIGHT!r}") from None
-    if not 0.0 <= start_s < timeline.end_ns / 1e9:
-        raise InputError("--start-at", f"{text} is not within the scenario, 0 to {timeline.end_ns / 1e9:g} s")
-    return round(start_s * 1e9)
 
 
 def _forward(text: str) -> Forward:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linkemu.cli import beginning, excerpts, options, output, readers, sources
 from linkemu.cli import control as controls
-from linkemu.cli import excerpts, options, output, readers, sources
 from linkemu.cli.door import INTERRUPTED
 from linkemu.errors import InputError
 
@@ -56,9 +56,7 @@ def proxy(
             help="Who sends from the ground up.",
         ),
     ] = "client",
-    start_at: Annotated[
-        str, typer.Option(metavar="TIME", help='Scenario time to begin at, such as "25 s".')
-    ] = "0 s",
+    start_at: beginning.StartAt = "0 s",
     anchor: Annotated[
         str,
         typer.Option(
@@ -105,13 +103,12 @@ def proxy(
     told = settings.Proxy(
         Path(),
         doors,
-        _start_s(start_at),
+        beginning.start_ns(played, {door.link for door in doors}, start_at) / 1e9,
         "first-byte" if anchor == "first-byte" else "listen",
         None if read is None else read.queue.size_bytes,
         10.0 if read is None else read.queue.hold_s,
         faults=source.played.faults,
     )
-    _check_start(told.start_s, played)
     with controls.bound(control, control_file, toxiproxy) or nullcontext() as served:
         play(told, source.played, json, served, record, is_own=not to)
 
@@ -142,21 +139,6 @@ def _own_doors(source: Source) -> tuple[Door, ...]:
     if scenario is None or not scenario.doors:
         raise InputError("--to", "expected HOST:PORT, or a scenario with a [[door]]")
     return settings.doors_of(scenario, sky)
-
-
-def _start_s(text: str) -> float:
-    from linkemu import units
-
-    start_s = units.duration_s(text, "--start-at")
-    if start_s < 0.0:
-        raise InputError("--start-at", f"{text!r} is before the scenario")
-    return start_s
-
-
-def _check_start(start_s: float, sky: Sky) -> None:
-    end_s = max((each.end_ns for each in sky.timelines.values()), default=0) / 1e9
-    if start_s >= end_s:
-        raise InputError("--start-at", f"{start_s:g} s is not before the scenario's end at {end_s:g} s")
 
 
 def play(

@@ -79,14 +79,14 @@ def export(
     if chosen is forms.Form.PCAPNG:
         from linkemu.cli.capturing import captured
 
-        _finish(*captured(played, _snap_bytes(snap)), chosen, out, json)
+        _finish(*captured(played, readers.snap(snap)), chosen, out, json)
         return
     writing = forms.Writing(
         moment,
         planned,
         absolute,
         _scale(scale),
-        _step_ns(step),
+        round(readers.step(step) * 1e9),
         None if link is None else _way(played.sky, link, direction),
         _places(played, moment) if chosen is forms.Form.CZML else None,
         str(played.sky.header.get("name", "linkemu")),
@@ -138,24 +138,6 @@ def _scale(text: str) -> Fraction:
         value = Fraction(0)
     if not Fraction(1, 10**9) <= value <= 1000:
         raise InputError("--scale", f"{text!r} is no factor above 0, up to 1000")
-    return value
-
-
-def _step_ns(text: str) -> int:
-    from linkemu import units
-
-    step_ns = round(units.duration_s(text, "--step") * 1e9)
-    if step_ns < 10**6:
-        raise InputError("--step", f"{text!r} is below 1 ms")
-    return step_ns
-
-
-def _snap_bytes(text: str) -> int:
-    from linkemu import units
-
-    value = units.size_bytes(text, "--snap")
-    if not 0 <= value <= 65535:
-        raise InputError("--snap", f"{text!r} is out of range, expected 0 B to 65535 B")
     return value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,19 +73,17 @@ def availability(
 
     place = {"--norad": norad, "--lat": lat, "--lon": lon, "--alt": alt, "--mask": mask}
     if scenario is not None:
-        for option, value in {"--tle": tle, **place, "--table": table, "--cover": cover}.items():
-            if value is not None:
-                raise InputError(option, "belongs to --tle, not to a scenario")
+        adhoc = {"--tle": tle, **place, "--table": table, "--cover": cover}
+        options.refuse(adhoc, "belongs to --tle, not to a scenario")
         read = load(scenario)
     elif tle is not None:
         read = _ad_hoc(tle, place, table, cover)
     else:
         raise InputError("availability", "give a scenario file, or --tle FILE with --norad, --lat and --lon")
     if year is not None:
-        if days is not None:
-            raise InputError("--days", "goes with the scenario's start, not with --year")
-        read = replace(read, start=datetime(year, 1, 1, tzinfo=UTC))
-        days = float((datetime(year + 1, 1, 1) - datetime(year, 1, 1)).days)
+        options.refuse({"--days": days}, "goes with the scenario's start, not with --year")
+        first, last = (datetime(each, 1, 1, tzinfo=UTC) for each in (year, year + 1))
+        read, days = replace(read, start=first), (last - first) / timedelta(days=1)
     epoch = start.epoch(read, start.choose(read))
     settings = Settings(365.0 if days is None else days, 1, 3.0 if margin is None else margin, jobs, dask)
     found = _study(read, epoch, settings)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from linkemu.campaign.faults import Fault
     from linkemu.campaign.hunt import Finding, Settings, Tally
     from linkemu.campaign.stage import Stage
-    from linkemu.campaign.watch import Order
+    from linkemu.campaign.watch import Order, Violation
 
 
 def campaign(
@@ -59,9 +59,8 @@ def campaign(
     from linkemu.campaign.hunt import Settings
 
     if case is not None:
-        for option, value in {"--seeds": seeds, "--first-seed": first_seed, "--keep": keep}.items():
-            if value is not None:
-                raise InputError(option, "goes with a campaign, not with --case")
+        of_many = {"--seeds": seeds, "--first-seed": first_seed, "--keep": keep}
+        options.refuse(of_many, "goes with a campaign, not with --case")
         _replay(scenario, case, json)
     elif scenario is None:
         raise InputError("campaign", "give a scenario file, or --case FILE")
@@ -86,26 +85,19 @@ def _replay(scenario: Path | None, file: Path, json: bool) -> None:
     outcome = play(stage, case.faults, calm(stage))
     found = [_violation(each) for each in outcome.violations]
     if json:
-        faults = cases.describe(case.faults)
-        output.document(
-            {
-                "case": str(file),
-                "digest": outcome.digest,
-                "faults": faults,
-                "expected": case.what,
-                "violations": found,
-            }
-        )
+        told = {"case": str(file), "digest": outcome.digest, "faults": cases.describe(case.faults)}
+        output.document({**told, "expected": case.what, "violations": found})
     else:
-        console = output.console()
         _show_faults(case.faults)
-        for each in outcome.violations:
-            console.print(
-                f"{each.at_s:10.3f} s  {each.node or 'run'}: {each.what}: {each.details}", markup=False
-            )
-        if not found:
-            console.print("nothing is violated")
+        _show_violations(outcome.violations)
     raise typer.Exit(FAILED if found else 0)
+
+
+def _show_violations(violations: Sequence[Violation]) -> None:
+    for each in violations:
+        typer.echo(f"{each.at_s:10.3f} s  {each.node or 'run'}: {each.what}: {each.details}")
+    if not violations:
+        typer.echo("nothing is violated")
 
 
 def _stage(scenario: Path) -> Stage:

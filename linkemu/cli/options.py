@@ -6,12 +6,14 @@ session). A name comes from the command's parameter where it isn't said here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from linkemu.cli import readers
+from linkemu.errors import InputError
 
 CLOCKS = ("real", "scaled", "virtual")
 
@@ -69,3 +71,10 @@ Dask = Annotated[
     str | None,
     typer.Option(metavar="ADDRESS", help='A Dask scheduler, "tcp://host:8786", or "local" for one here.'),
 ]
+
+
+def refuse(given: Mapping[str, object], reason: str) -> None:
+    """InputError for the first of these options, by their names, that says anything."""
+    for option, value in given.items():
+        if value not in (None, False):
+            raise InputError(option, reason)

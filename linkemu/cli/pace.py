@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from linkemu.cli import options
 from linkemu.errors import InputError
 from linkemu.record.manifest import Pace
 from linkemu.scenario import Scenario
@@ -24,15 +25,14 @@ class Wanted:
     def pace(self, own: Pace, scenario: Scenario) -> Pace:
         """InputError if they contradict each other, ``own`` or the scenario."""
         pace = self._pace(own)
-        for option, is_given in self._of_processes().items() if pace.mode == "virtual" else ():
-            if is_given:
-                raise InputError(option, "has no meaning under the virtual clock")
+        if pace.mode == "virtual":
+            options.refuse(self._of_processes(), "has no meaning under the virtual clock")
         if self.skip_gaps and scenario.doors:
             raise InputError("--skip-gaps", "has no meaning with doors, whose clients live by the wall clock")
         return pace
 
     def given(self) -> dict[str, object]:
-        """The options by their names, true if they say something."""
+        """The options by their names; None or False: they say nothing."""
         return {"--clock": self.clock, "--rate": self.rate, **self._of_processes()}
 
     def _of_processes(self) -> dict[str, object]:

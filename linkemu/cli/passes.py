@@ -69,9 +69,8 @@ def passes(
     """
     place = {"--lat": lat, "--lon": lon, "--alt": alt, "--mask": mask}
     if scenario is not None:
-        _refuse(
-            {"--tle": tle, "--norad": norad, "--name": name, **place}, "belongs to --tle, not to a scenario"
-        )
+        adhoc = {"--tle": tle, "--norad": norad, "--name": name, **place}
+        options.refuse(adhoc, "belongs to --tle, not to a scenario")
         search = _of_scenario(scenario, start, hours)
     elif tle is not None:
         search = _ad_hoc(tle, norad, name, _site(place), start, hours)
@@ -102,12 +101,6 @@ def row(found: Pass, epoch: datetime) -> dict[str, Any]:
         "range_at_tca_m": float(found.range_at_tca_m),
         "duration_s": float(found.duration_s),
     }
-
-
-def _refuse(options: dict[str, object], problem: str) -> None:
-    for option, value in options.items():
-        if value is not None:
-            raise InputError(option, problem)
 
 
 def _of_scenario(path: Path, start: datetime | None, hours: float | None) -> Search:

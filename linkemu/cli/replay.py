@@ -95,18 +95,13 @@ def replay(
     if date is not None:
         from linkemu.cli.historic import Day
 
-        _refuse(
-            {"--from": start, "--shift": shift, "--slow": slow, "--loop": loop}, "has no meaning with --date"
-        )
+        changes = {"--from": start, "--shift": shift, "--slow": slow, "--loop": loop}
+        options.refuse(changes, "has no meaning with --date")
         raise typer.Exit(_past_day(what, Day(date, elements or [], weather, elevation, length), how))
-    _refuse({"--elements": elements, "--weather": weather, "--elevation": elevation}, "belongs to --date")
+    options.refuse(
+        {"--elements": elements, "--weather": weather, "--elevation": elevation}, "belongs to --date"
+    )
     raise typer.Exit(_again(what, excerpts.Given(start, length, shift, slow, loop), how))
-
-
-def _refuse(given: dict[str, object], reason: str) -> None:
-    for option, value in given.items():
-        if value:
-            raise InputError(option, reason)
 
 
 def _again(what: Path, part: excerpts.Given, how: How) -> int:
@@ -116,7 +111,9 @@ def _again(what: Path, part: excerpts.Given, how: How) -> int:
     found = opening.load(what)
     played = part.excerpt(found.played.epoch).apply(found.played)
     if found.manifest.command == "proxy":
-        _refuse(how.wanted.given(), "doors are for real clients: they have the real clock, and no nodes")
+        options.refuse(
+            how.wanted.given(), "doors are for real clients: they have the real clock, and no nodes"
+        )
         _doors(found, played, how)
     if found.manifest.command == "exec":
         raise InputError(

@@ -25,9 +25,7 @@ CARRIERS = ("auto", "tun", "packet")
 
 
 def exec(
-    scenario: Annotated[
-        Path, typer.Argument(help="Scenario file (TOML), or a recorded run.", show_default=False)
-    ],
+    scenario: options.Playable,
     command: Annotated[
         list[str], typer.Argument(help="What to run on the ground, after --.", show_default=False)
     ],

@@ -27,7 +27,7 @@ FORMATS = f"{SKIES}, pcapng"
 def export(
     source: Annotated[
         Path | None,
-        typer.Argument(metavar="[SCENARIO]", help="Scenario, or recorded run.", show_default=False),
+        typer.Argument(metavar="SCENARIO", help="Scenario, or recorded run.", show_default=False),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write; its name tells the format.")] = None,
     form: Annotated[
@@ -42,7 +42,10 @@ def export(
         str | None, typer.Option(metavar="STATION:SATELLITE", help="mahimahi: whose trace it is.")
     ] = None,
     direction: Annotated[
-        str, typer.Option(parser=readers.one_of("--direction", "up", "down"), help="mahimahi: up or down.")
+        str,
+        typer.Option(
+            parser=readers.one_of("--direction", "up", "down"), metavar="up|down", help="mahimahi: which way."
+        ),
     ] = "up",
     scale: Annotated[str, typer.Option(metavar="FACTOR", help="mahimahi: of the rate, such as 0.01.")] = "1",
     step: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +13,6 @@ from linkemu.cli import live, options, output
 from linkemu.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from linkemu.runtime.layout import Marker
 
 ANSWER_S = 5.0
@@ -46,9 +45,7 @@ class Of(StrEnum):
     DATAGRAMS = "datagrams"
 
 
-def _time(option: str) -> Callable[[str], float]:
-    """A reader of seconds, from a quantity such as "50ms"."""
-
+def _duration(option: str) -> Callable[[str], float]:
     def read(text: str) -> float:
         seconds = units.duration_s(text, option)
         if not 0.0 < seconds <= 1e9:
@@ -66,23 +63,25 @@ def fault(
     kind: Annotated[Kind | None, typer.Option(help="What happens.", show_default=False)] = None,
     link: options.Link = None,
     node: Annotated[str | None, typer.Option(help="Which node to kill or freeze.")] = None,
-    direction: Annotated[Way, typer.Option(help="Which way of the link.")] = Way.BOTH,
+    direction: Annotated[Way, typer.Option(help="Of the light.")] = Way.BOTH,
     lasts_s: Annotated[
         float | None,
-        typer.Option("--for", parser=_time("--for"), metavar="TIME", help="How long: 5s (until lifted)."),
+        typer.Option(
+            "--for", parser=_duration("--for"), metavar="TIME", help="How long: 5s, 2min (until lifted)."
+        ),
     ] = None,
     every: Annotated[int | None, typer.Option(min=1, metavar="N", help="Each N-th slot or datagram.")] = None,
     share: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, metavar="P", help="A seeded share of them.")
     ] = None,
     of: Annotated[Of, typer.Option(help="What loss counts.")] = Of.SLOTS,
-    rate: Annotated[int | None, typer.Option(parser=_rate, metavar="RATE", help="Such as 1Mbit/s.")] = None,
+    rate: Annotated[int | None, typer.Option(parser=_rate, metavar="RATE", help="1Mbit/s.")] = None,
     delay: Annotated[
-        float | None, typer.Option(parser=_time("--delay"), metavar="TIME", help="The one-way delay: 50ms.")
+        float | None, typer.Option(parser=_duration("--delay"), metavar="TIME", help="One way: 50ms.")
     ] = None,
     late: Annotated[
         float | None,
-        typer.Option(parser=_time("--late"), metavar="TIME", help="By so much reordered ones: 20ms."),
+        typer.Option(parser=_duration("--late"), metavar="TIME", help="Of reordered ones: 20ms."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="By which it is lifted (a new one).")] = None,
     lift: Annotated[

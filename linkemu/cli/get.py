@@ -13,7 +13,9 @@ from linkemu.errors import InputError
 
 def get(
     name: Annotated[str, typer.Argument(help="Name of the file in orbit.", show_default=False)],
-    out: Annotated[Path | None, typer.Option("--output", "-o", help="Where to (its name, here).")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "--output", "-o", help="Where to (its name, here).")
+    ] = None,
     satellite: live.SatelliteName = None,
     station: live.StationName = None,
     priority: options.Priority = 0,
@@ -29,7 +31,7 @@ def get(
     \b
     Examples:
       linkemu get photo.raw
-      linkemu get 2024/photo.raw -o copy.raw --satellite iss --station koganei
+      linkemu get 2024/photo.raw --out copy.raw --satellite iss --station koganei
       linkemu get photo.raw --anew --timeout 60 --json
     """
     from linkemu.cli import crossing

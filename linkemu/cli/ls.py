@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
 
 def ls(
-    satellite: live.SatelliteName = None,
-    station: live.StationName = None,
+    satellite: Annotated[
+        str | None, typer.Option(help="Files for this satellite alone; with --orbit: the one that is asked.")
+    ] = None,
+    station: Annotated[
+        str | None, typer.Option(help="Files of this station alone; with --orbit: the one that asks.")
+    ] = None,
     orbit: Annotated[
         bool, typer.Option("--orbit", help="Ask the satellite itself, by light: waits for a window.")
     ] = False,

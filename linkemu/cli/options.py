@@ -17,8 +17,13 @@ from linkemu.errors import InputError
 
 CLOCKS = ("real", "scaled", "virtual")
 
-Scenario = Annotated[Path, typer.Argument(help="Scenario file (TOML).", show_default=False)]
-MaybeScenario = Annotated[Path | None, typer.Argument(help="Scenario file (TOML).", show_default=False)]
+_FILE = "Scenario file (TOML), or a name of linkemu scenarios"
+Scenario = Annotated[Path, typer.Argument(help=f"{_FILE}.", show_default=False)]
+MaybeScenario = Annotated[Path | None, typer.Argument(help=f"{_FILE}.", show_default=False)]
+Playable = Annotated[Path, typer.Argument(help=f"{_FILE}; or a recorded run.", show_default=False)]
+MaybePlayable = Annotated[
+    Path | None, typer.Argument(help=f"{_FILE}; or a recorded run.", show_default=False)
+]
 
 Tle = Annotated[Path | None, typer.Option(help="Element sets instead: TLE, 3LE, OMM JSON or CSV.")]
 Latitude = Annotated[

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 
 def proxy(
-    scenario: Annotated[
-        Path | None, typer.Argument(help="Scenario file (TOML), or a recorded run.", show_default=False)
-    ] = None,
+    scenario: options.MaybePlayable = None,
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where clients connect; port 0: any free one.")
     ] = "127.0.0.1:0",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linkemu.cli import output, progress, readers
+from linkemu.cli import options, output, progress, readers
 from linkemu.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,18 +24,12 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def availability(
-    scenario: Annotated[Path | None, typer.Argument(help="Scenario file (TOML).", show_default=False)] = None,
-    tle: Annotated[Path | None, typer.Option(help="Element sets instead: TLE, 3LE, OMM JSON or CSV.")] = None,
+    scenario: options.MaybeScenario = None,
+    tle: options.Tle = None,
     norad: Annotated[str | None, typer.Option(help="The catalogue number in --tle.")] = None,
-    lat: Annotated[
-        float | None, typer.Option(parser=readers.latitude, metavar="DEG", help="Geodetic latitude, north.")
-    ] = None,
-    lon: Annotated[
-        float | None, typer.Option(parser=readers.longitude, metavar="DEG", help="Longitude, east.")
-    ] = None,
-    alt: Annotated[
-        float | None, typer.Option(parser=readers.altitude, metavar="M", help="Above the ellipsoid (0).")
-    ] = None,
+    lat: options.Latitude = None,
+    lon: options.Longitude = None,
+    alt: options.Altitude = None,
     mask: Annotated[
         float | None, typer.Option(parser=readers.mask, metavar="DEG", help="Lowest elevation (20).")
     ] = None,
@@ -57,13 +51,8 @@ def availability(
         float | None,
         typer.Option(parser=readers.margin, metavar="dB", help="What the weather may take (3 dB)."),
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(parser=readers.jobs, metavar="N", help="Processes (one for each core).")
-    ] = None,
-    dask: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help='A Dask scheduler, "tcp://host:8786", or "local" for one here.'),
-    ] = None,
+    jobs: options.Jobs = None,
+    dask: options.Dask = None,
     json: output.Json = False,
 ) -> None:
     """Watch satellites through a year of weather: by station, by month, and from all stations together.
@@ -84,19 +73,17 @@ def availability(
 
     place = {"--norad": norad, "--lat": lat, "--lon": lon, "--alt": alt, "--mask": mask}
     if scenario is not None:
-        for option, value in {"--tle": tle, **place, "--table": table, "--cover": cover}.items():
-            if value is not None:
-                raise InputError(option, "belongs to --tle, not to a scenario")
+        adhoc = {"--tle": tle, **place, "--table": table, "--cover": cover}
+        options.refuse(adhoc, "belongs to --tle, not to a scenario")
         read = load(scenario)
     elif tle is not None:
         read = _ad_hoc(tle, place, table, cover)
     else:
         raise InputError("availability", "give a scenario file, or --tle FILE with --norad, --lat and --lon")
     if year is not None:
-        if days is not None:
-            raise InputError("--days", "goes with the scenario's start, not with --year")
-        read = replace(read, start=datetime(year, 1, 1, tzinfo=UTC))
-        days = float((datetime(year + 1, 1, 1) - datetime(year, 1, 1)).days)
+        options.refuse({"--days": days}, "goes with the scenario's start, not with --year")
+        first, last = (datetime(each, 1, 1, tzinfo=UTC) for each in (year, year + 1))
+        read, days = replace(read, start=first), (last - first) / timedelta(days=1)
     epoch = start.epoch(read, start.choose(read))
     settings = Settings(365.0 if days is None else days, 1, 3.0 if margin is None else margin, jobs, dask)
     found = _study(read, epoch, settings)

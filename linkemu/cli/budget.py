@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from linkemu.cli import output, readers
+from linkemu.cli import options, output, readers
 from linkemu.errors import InputError
 
 
 def budget(
-    scenario: Annotated[Path | None, typer.Argument(help="Scenario file (TOML).", show_default=False)] = None,
+    scenario: options.MaybeScenario = None,
     station: Annotated[str | None, typer.Option(help="Which station of the scenario (the first).")] = None,
     satellite: Annotated[
         str | None, typer.Option(help="Which satellite of the scenario (the first).")
@@ -75,7 +74,8 @@ def budget(
 
     weather = balances.Weather(visibility or 23_000.0, cirrus or 0.0, rain or 0.0, sky)
     if scenario is not None:
-        _refuse({"--ground": ground, "--space": space, "--site": site, "--orbit": orbit})
+        presets = {"--ground": ground, "--space": space, "--site": site, "--orbit": orbit}
+        options.refuse(presets, "belongs to presets, not to a scenario")
         case = balances.of_scenario(scenario, station, satellite, elevation, over_pass=over_pass)
     elif ground is not None and space is not None and orbit is not None:
         case = balances.of_presets(ground, space, site, orbit, elevation, over_pass=over_pass)
@@ -88,9 +88,3 @@ def budget(
         balancetables.show_pass(result)
     else:
         balancetables.show_lines(result)
-
-
-def _refuse(options: dict[str, object]) -> None:
-    for option, value in options.items():
-        if value is not None:
-            raise InputError(option, "belongs to presets, not to a scenario")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linkemu.cli import output, progress, readers
+from linkemu.cli import options, output, progress, readers
 from linkemu.cli.door import FAILED, INTERRUPTED
 from linkemu.errors import InputError
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from linkemu.campaign.faults import Fault
     from linkemu.campaign.hunt import Finding, Settings, Tally
     from linkemu.campaign.stage import Stage
-    from linkemu.campaign.watch import Order
+    from linkemu.campaign.watch import Order, Violation
 
 
 def campaign(
-    scenario: Annotated[Path | None, typer.Argument(help="Scenario file (TOML).", show_default=False)] = None,
+    scenario: options.MaybeScenario = None,
     seeds: Annotated[
         int | None, typer.Option(parser=readers.seeds, metavar="N", help="How many seeds (100).")
     ] = None,
@@ -36,13 +36,8 @@ def campaign(
     until_broken: Annotated[
         bool, typer.Option("--until-broken", help="Stop at the first seed that breaks a rule.")
     ] = False,
-    jobs: Annotated[
-        int | None, typer.Option(parser=readers.jobs, metavar="N", help="Processes (one for each core).")
-    ] = None,
-    dask: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help='A Dask scheduler, "tcp://host:8786", or "local" for one here.'),
-    ] = None,
+    jobs: options.Jobs = None,
+    dask: options.Dask = None,
     case: Annotated[Path | None, typer.Option(help="Play this case alone.", show_default=False)] = None,
     keep: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a case file for each seed that broke a rule.")
@@ -64,9 +59,8 @@ def campaign(
     from linkemu.campaign.hunt import Settings
 
     if case is not None:
-        for option, value in {"--seeds": seeds, "--first-seed": first_seed, "--keep": keep}.items():
-            if value is not None:
-                raise InputError(option, "goes with a campaign, not with --case")
+        of_many = {"--seeds": seeds, "--first-seed": first_seed, "--keep": keep}
+        options.refuse(of_many, "goes with a campaign, not with --case")
         _replay(scenario, case, json)
     elif scenario is None:
         raise InputError("campaign", "give a scenario file, or --case FILE")
@@ -91,26 +85,19 @@ def _replay(scenario: Path | None, file: Path, json: bool) -> None:
     outcome = play(stage, case.faults, calm(stage))
     found = [_violation(each) for each in outcome.violations]
     if json:
-        faults = cases.describe(case.faults)
-        output.document(
-            {
-                "case": str(file),
-                "digest": outcome.digest,
-                "faults": faults,
-                "expected": case.what,
-                "violations": found,
-            }
-        )
+        told = {"case": str(file), "digest": outcome.digest, "faults": cases.describe(case.faults)}
+        output.document({**told, "expected": case.what, "violations": found})
     else:
-        console = output.console()
         _show_faults(case.faults)
-        for each in outcome.violations:
-            console.print(
-                f"{each.at_s:10.3f} s  {each.node or 'run'}: {each.what}: {each.details}", markup=False
-            )
-        if not found:
-            console.print("nothing is violated")
+        _show_violations(outcome.violations)
     raise typer.Exit(FAILED if found else 0)
+
+
+def _show_violations(violations: Sequence[Violation]) -> None:
+    for each in violations:
+        typer.echo(f"{each.at_s:10.3f} s  {each.node or 'run'}: {each.what}: {each.details}")
+    if not violations:
+        typer.echo("nothing is violated")
 
 
 def _stage(scenario: Path) -> Stage:

@@ -6,7 +6,7 @@ Numbers only, from a compiled forecast; no drawing.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from linkemu.errors import InputError
 from linkemu.forecast import Forecast
+from linkemu.forecast.geometry import View
 from linkemu.forecast.links import Link
 from linkemu.forecast.meeting import Meeting
 from linkemu.link.cause import Cause
@@ -183,25 +184,32 @@ def arcs(compiled: Forecast) -> Iterator[Arc]:
     for link in compiled.links:
         for view in link.pair.views:
             last_s = min(view.los_s, _end_s(compiled))
-            inside = (view.t_s >= max(0.0, view.aos_s)) & (view.t_s <= last_s)
-            t_s = view.t_s[inside]
-            if len(t_s) < 2:
-                continue
-            state = np.full(len(t_s), -1)
-            for meeting in link.meetings:
-                if meeting.view is view:
-                    for phase in meeting.story:
-                        state[(t_s >= phase.start_s) & (t_s < phase.end_s)] = phase.state
-            cuts = [0, *(np.flatnonzero(np.diff(state)) + 1).tolist(), len(t_s)]
-            for first, stop in itertools.pairwise(cuts):
-                part = slice(first, min(stop + 1, len(t_s)))
-                yield Arc(
-                    *link.pair.names,
-                    view.azimuth_rad[inside][part],
-                    np.degrees(view.elevation_rad[inside][part]),
-                    None if state[first] < 0 else State(int(state[first])),
-                    view.aos_s if first == 0 else None,
-                )
+            inside = np.flatnonzero((view.t_s >= max(0.0, view.aos_s)) & (view.t_s <= last_s))
+            if len(inside) >= 2:
+                yield from _arcs(link, view, inside)
+
+
+def _arcs(link: Link, view: View, inside: NDArray[np.intp]) -> Iterator[Arc]:
+    """The stretches of one pass, of which these samples are drawn; each ends where the next begins."""
+    states = _states([each for each in link.meetings if each.view is view], view.t_s[inside])
+    cuts = [0, *(np.flatnonzero(np.diff(states)) + 1).tolist(), len(inside)]
+    for first, stop in itertools.pairwise(cuts):
+        part = inside[first : stop + 1]
+        yield Arc(
+            *link.pair.names,
+            view.azimuth_rad[part],
+            np.degrees(view.elevation_rad[part]),
+            None if states[first] < 0 else State(int(states[first])),
+            view.aos_s if first == 0 else None,
+        )
+
+
+def _states(meetings: Sequence[Meeting], t_s: Array) -> NDArray[np.int64]:
+    """The State of the terminals at these times, (n,), -1 where nobody points there."""
+    states = np.full(len(t_s), -1)
+    for phase in itertools.chain.from_iterable(each.story for each in meetings):
+        states[(t_s >= phase.start_s) & (t_s < phase.end_s)] = phase.state
+    return states
 
 
 def blocked_by(phase: Phase) -> str:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from linkemu.cli import beginning, excerpts, options, output, readers, sources
 from linkemu.cli import control as controls
-from linkemu.cli import excerpts, output, readers, sources
 from linkemu.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
@@ -21,14 +21,11 @@ if TYPE_CHECKING:
     from linkemu.record.played import Played, Row
     from linkemu.record.recording import Recording
 
-LIGHT = "light"
 CARRIERS = ("auto", "tun", "packet")
 
 
 def exec(
-    scenario: Annotated[
-        Path, typer.Argument(help="Scenario file (TOML), or a recorded run.", show_default=False)
-    ],
+    scenario: options.Playable,
     command: Annotated[
         list[str], typer.Argument(help="What to run on the ground, after --.", show_default=False)
     ],
@@ -39,16 +36,9 @@ def exec(
         list[str] | None,
         typer.Option(metavar="PORT=HOST:PORT", help="A TCP port of 10.71.0.2 that leads to this service."),
     ] = None,
-    link: Annotated[
-        str | None, typer.Option(metavar="STATION:SATELLITE", help="Needed if there are several links.")
-    ] = None,
-    sky: Annotated[
-        Path | None, typer.Option(help="Play this file (of forecast --out) instead of compiling.")
-    ] = None,
-    start_at: Annotated[
-        str,
-        typer.Option(metavar="S|light", help="Scenario second at which the command starts, or first light."),
-    ] = "0",
+    link: options.Link = None,
+    sky: options.Sky = None,
+    start_at: beginning.StartAt = "0 s",
     queue: Annotated[
         int | None,
         typer.Option(
@@ -70,9 +60,7 @@ def exec(
     shift: excerpts.Shift = None,
     slow: excerpts.Slow = None,
     loop: excerpts.Loop = None,
-    record: Annotated[
-        Path | None, typer.Option(help="Record the run into this new directory: it can be played again.")
-    ] = None,
+    record: options.Record = None,
     json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the fidelity report to this file.")
     ] = None,
@@ -99,19 +87,17 @@ def exec(
         raise InputError("COMMAND", f"{command[0]}: no such command")
     forwards = tuple(_forward(text) for text in forward or ())
     _check_place(json)
-    if record is not None:
-        from linkemu.record import recording
-
-        recording.make_room(record)
+    sources.make_room(record)
     source = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop))
     read, played = source.played.scenario, source.played.sky
     number = choose_link(played, link)
+    _check_ways(played, number)
     order = exec_order.Order(
         command=tuple(command),
         serve=serve,
         forwards=forwards,
         link=number,
-        start_ns=_start_ns(played, number, start_at),
+        start_ns=beginning.start_ns(played, {number}, start_at),
         queue_bytes=queue,
         hold_s=10.0 if read is None else read.queue.hold_s,
         faults=source.played.faults,
@@ -149,26 +135,11 @@ def _finish(
     kept.finish(faults=faults, reports=[{**report, "name": "exec", "ways": report["directions"]}])
 
 
-def _start_ns(sky: Sky, link: int, text: str) -> int:
-    """Scenario time of the start: seconds, or "light" for when the link first carries anything."""
-    from linkemu.link.capacity import Capacity
+def _check_ways(sky: Sky, link: int) -> None:
     from linkemu.machine import Direction
 
     if any((link, direction) not in sky.timelines for direction in Direction):
         raise InputError("--link", "this sky has only one direction of it")
-    timeline = sky.timelines[link, Direction.UP]
-    if text == LIGHT:
-        light_ns = Capacity(timeline.edge_ns.tolist(), timeline.rate_bps.tolist()).next_light(0)
-        if light_ns is None:
-            raise InputError("--start-at", "this link never has light")
-        return light_ns
-    try:
-        start_s = float(text)
-    except ValueError:
-        raise InputError("--start-at", f"{text!r} is neither a number of seconds nor {LIGHT!r}") from None
-    if not 0.0 <= start_s < timeline.end_ns / 1e9:
-        raise InputError("--start-at", f"{text} is not within the scenario, 0 to {timeline.end_ns / 1e9:g} s")
-    return round(start_s * 1e9)
 
 
 def _forward(text: str) -> Forward:

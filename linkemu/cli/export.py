@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkemu.cli import excerpts, output, readers
+from linkemu.cli import excerpts, options, output, readers
 from linkemu.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
@@ -27,22 +27,25 @@ FORMATS = f"{SKIES}, pcapng"
 def export(
     source: Annotated[
         Path | None,
-        typer.Argument(metavar="[SCENARIO]", help="Scenario, or recorded run.", show_default=False),
+        typer.Argument(metavar="SCENARIO", help="Scenario, or recorded run.", show_default=False),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write; its name tells the format.")] = None,
     form: Annotated[
         str | None, typer.Option("--format", metavar="FORMAT", help=f"{FORMATS}; without --out to stdout.")
     ] = None,
-    sky: Annotated[Path | None, typer.Option(help="A compiled sky (linkemu forecast --out).")] = None,
+    sky: options.Sky = None,
     planned: Annotated[
         bool, typer.Option("--planned", help="Contacts as planned, without clouds, fades, acquisition.")
     ] = False,
     absolute: Annotated[bool, typer.Option("--absolute", help="ION: dates instead of +seconds.")] = False,
     link: Annotated[
-        str | None, typer.Option(metavar="STATION,SATELLITE", help="mahimahi: whose trace it is.")
+        str | None, typer.Option(metavar="STATION:SATELLITE", help="mahimahi: whose trace it is.")
     ] = None,
     direction: Annotated[
-        str, typer.Option(parser=readers.one_of("--direction", "up", "down"), help="mahimahi: up or down.")
+        str,
+        typer.Option(
+            parser=readers.one_of("--direction", "up", "down"), metavar="up|down", help="mahimahi: which way."
+        ),
     ] = "up",
     scale: Annotated[str, typer.Option(metavar="FACTOR", help="mahimahi: of the rate, such as 0.01.")] = "1",
     step: Annotated[
@@ -64,7 +67,7 @@ def export(
     Examples:
       linkemu export configs/demo.toml --out demo.ionrc --planned
       linkemu export --sky demo.sky --out demo.czml
-      linkemu export --sky demo.sky --out demo.up --link koganei,iss --scale 0.1
+      linkemu export --sky demo.sky --out demo.up --link koganei:iss --scale 0.1
       linkemu export configs/demo.toml --out demo.csv --step "100 ms" --json
       linkemu export recorded/demo --out demo.pcapng
     """
@@ -79,14 +82,14 @@ def export(
     if chosen is forms.Form.PCAPNG:
         from linkemu.cli.capturing import captured
 
-        _finish(*captured(played, _snap_bytes(snap)), chosen, out, json)
+        _finish(*captured(played, readers.snap(snap)), chosen, out, json)
         return
     writing = forms.Writing(
         moment,
         planned,
         absolute,
         _scale(scale),
-        _step_ns(step),
+        round(readers.step(step) * 1e9),
         None if link is None else _way(played.sky, link, direction),
         _places(played, moment) if chosen is forms.Form.CZML else None,
         str(played.sky.header.get("name", "linkemu")),
@@ -141,40 +144,22 @@ def _scale(text: str) -> Fraction:
     return value
 
 
-def _step_ns(text: str) -> int:
-    from linkemu import units
-
-    step_ns = round(units.duration_s(text, "--step") * 1e9)
-    if step_ns < 10**6:
-        raise InputError("--step", f"{text!r} is below 1 ms")
-    return step_ns
-
-
-def _snap_bytes(text: str) -> int:
-    from linkemu import units
-
-    value = units.size_bytes(text, "--snap")
-    if not 0 <= value <= 65535:
-        raise InputError("--snap", f"{text!r} is out of range, expected 0 B to 65535 B")
-    return value
-
-
 def _way(sky: Sky, text: str, direction: str) -> tuple[int, Direction]:
     from linkemu.machine import Direction
 
     names = [(each.station, each.satellite) for each in sky.links]
     pair = pair_of(text)
     if pair not in names:
-        known = "; ".join(",".join(each) for each in names)
+        known = ", ".join(":".join(each) for each in names)
         raise InputError("--link", f"{text!r} isn't in this sky, which has {known}")
     return names.index(pair), Direction(direction)
 
 
 def pair_of(text: str) -> tuple[str, str]:
-    """Station and satellite of "STATION,SATELLITE"."""
-    station, comma, satellite = (part.strip() for part in text.partition(","))
-    if not comma or not station or not satellite or station == satellite:
-        raise InputError("--link", f"{text!r} is no pair such as koganei,iss")
+    """Station and satellite of "STATION:SATELLITE"; with a comma the names may have colons."""
+    station, mark, satellite = (part.strip() for part in text.partition("," if "," in text else ":"))
+    if not mark or not station or not satellite or station == satellite:
+        raise InputError("--link", f"{text!r} is no pair such as koganei:iss")
     return station, satellite
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from linkemu import units
-from linkemu.cli import live, output
+from linkemu.cli import live, options, output
 from linkemu.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,11 +45,14 @@ class Of(StrEnum):
     DATAGRAMS = "datagrams"
 
 
-def _duration(text: str) -> float:
-    seconds = units.duration_s(text, "fault")
-    if not 0.0 < seconds <= 1e9:
-        raise InputError("fault", f"{text!r}: expected a time above 0")
-    return seconds
+def _duration(option: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        seconds = units.duration_s(text, option)
+        if not 0.0 < seconds <= 1e9:
+            raise InputError(option, f"{text!r}: expected a time above 0")
+        return seconds
+
+    return read
 
 
 def _rate(text: str) -> int:
@@ -57,14 +61,14 @@ def _rate(text: str) -> int:
 
 def fault(
     kind: Annotated[Kind | None, typer.Option(help="What happens.", show_default=False)] = None,
-    link: Annotated[
-        str | None, typer.Option(metavar="STATION:SATELLITE", help="Whose link (the only one).")
-    ] = None,
+    link: options.Link = None,
     node: Annotated[str | None, typer.Option(help="Which node to kill or freeze.")] = None,
     direction: Annotated[Way, typer.Option(help="Of the light.")] = Way.BOTH,
     lasts_s: Annotated[
         float | None,
-        typer.Option("--for", parser=_duration, metavar="TIME", help="How long: 5s, 2min (until lifted)."),
+        typer.Option(
+            "--for", parser=_duration("--for"), metavar="TIME", help="How long: 5s, 2min (until lifted)."
+        ),
     ] = None,
     every: Annotated[int | None, typer.Option(min=1, metavar="N", help="Each N-th slot or datagram.")] = None,
     share: Annotated[
@@ -73,10 +77,11 @@ def fault(
     of: Annotated[Of, typer.Option(help="What loss counts.")] = Of.SLOTS,
     rate: Annotated[int | None, typer.Option(parser=_rate, metavar="RATE", help="1Mbit/s.")] = None,
     delay: Annotated[
-        float | None, typer.Option(parser=_duration, metavar="TIME", help="One way: 50ms.")
+        float | None, typer.Option(parser=_duration("--delay"), metavar="TIME", help="One way: 50ms.")
     ] = None,
     late: Annotated[
-        float | None, typer.Option(parser=_duration, metavar="TIME", help="Of reordered ones: 20ms.")
+        float | None,
+        typer.Option(parser=_duration("--late"), metavar="TIME", help="Of reordered ones: 20ms."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="By which it is lifted (a new one).")] = None,
     lift: Annotated[
@@ -103,26 +108,30 @@ def fault(
     if (kind is None) == (lift is None):
         raise InputError("fault", "expected either --kind or --lift")
     marker = live.session(directory)
-    if lift is not None:
-        effective = ordering.give(marker, "fault", {"lift": None if lift == "all" else lift}, ANSWER_S)
+    order: dict[str, Any]
+    if kind is None:
+        topic, order = "fault", {"lift": None if lift == "all" else lift}
     elif kind in (Kind.KILL, Kind.FREEZE):
-        if node is None or link is not None:
-            raise InputError("--node", f"{kind} takes the name of a node, and no link")
-        strike: dict[str, Any] = {"node": node, "kind": str(kind)}
-        effective = ordering.give(marker, "node", strike | _lasting(lasts_s), ANSWER_S)
+        topic, order = "node", _strike(kind, node, link) | _lasting(lasts_s)
     else:
         if node is not None:
             raise InputError("--node", f"{kind} is a fault of a link")
         figures = {"every": every, "share": share, "rate": rate, "delay": delay, "late": late}
-        assert kind is not None
         row = _whose(marker, link) | {"direction": str(direction)} | _lasting(lasts_s)
         row |= _effect(kind, {key: value for key, value in figures.items() if value is not None}, of)
-        row["name"] = name or ordering.new_name(str(kind))
-        effective = ordering.give(marker, "fault", {"faults": [row]}, ANSWER_S)
+        topic, order = "fault", {"faults": [row | {"name": name or ordering.new_name(str(kind))}]}
+    effective = ordering.give(marker, topic, order, ANSWER_S)
     if json:
         output.document({"scenario": marker.scenario, "effective": effective})
     else:
         _show(effective)
+
+
+def _strike(kind: Kind, node: str | None, link: str | None) -> dict[str, Any]:
+    """The order for a fault of a node."""
+    if node is None or link is not None:
+        raise InputError("--node", f"{kind} takes the name of a node, and no link")
+    return {"node": node, "kind": str(kind)}
 
 
 def _effect(kind: Kind, figures: dict[str, Any], of: Of) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkemu.cli import output, progress
+from linkemu.cli import options, output, progress
 
 if TYPE_CHECKING:
     from linkemu.forecast import Forecast
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def forecast(
-    scenario: Annotated[Path, typer.Argument(help="Scenario file (TOML).", show_default=False)],
+    scenario: options.Scenario,
     out: Annotated[
         Path | None, typer.Option(help="Write the sky to this file (docs/timeline-format.md).")
     ] = None,

@@ -7,24 +7,22 @@ from typing import Annotated
 
 import typer
 
-from linkemu.cli import live, output, readers
+from linkemu.cli import live, options, output
 from linkemu.errors import InputError
 
 
 def get(
     name: Annotated[str, typer.Argument(help="Name of the file in orbit.", show_default=False)],
-    out: Annotated[Path | None, typer.Option("--output", "-o", help="Where to (its name, here).")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "--output", "-o", help="Where to (its name, here).")
+    ] = None,
     satellite: live.SatelliteName = None,
     station: live.StationName = None,
-    priority: Annotated[
-        int, typer.Option(parser=readers.priority, metavar="N", help="0 goes first, up to 255.")
-    ] = 0,
+    priority: options.Priority = 0,
     anew: Annotated[
         bool, typer.Option("--anew", help="Fetch again what the station has landed already.")
     ] = False,
-    timeout: Annotated[
-        float | None, typer.Option(parser=readers.timeout, metavar="S", help="Wait at most this long.")
-    ] = None,
+    timeout: options.Timeout = None,
     directory: live.Directory = live.SESSIONS,
     json: output.Json = False,
 ) -> None:
@@ -33,7 +31,7 @@ def get(
     \b
     Examples:
       linkemu get photo.raw
-      linkemu get 2024/photo.raw -o copy.raw --satellite iss --station koganei
+      linkemu get 2024/photo.raw --out copy.raw --satellite iss --station koganei
       linkemu get photo.raw --anew --timeout 60 --json
     """
     from linkemu.cli import crossing

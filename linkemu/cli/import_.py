@@ -25,15 +25,16 @@ def import_(
         str | None, typer.Option("--format", metavar="FORMAT", help=f"{SKIES}; else by the file's name.")
     ] = None,
     plans: Annotated[
-        Path | None, typer.Option(help="Write what each node may know to NODE.json in this directory.")
+        Path | None,
+        typer.Option(help="Write what a node may know to NODE.json there, for programs of yours."),
     ] = None,
     down: Annotated[
         Path | None, typer.Option(help="mahimahi: the trace of the downlink; FILE is the uplink's.")
     ] = None,
     link: Annotated[
         str,
-        typer.Option(metavar="STATION,SATELLITE", help="mahimahi, csv, parquet: names that they don't tell."),
-    ] = "ground,orbit",
+        typer.Option(metavar="STATION:SATELLITE", help="mahimahi, csv, parquet: names that they don't tell."),
+    ] = "ground:orbit",
     delay: Annotated[str, typer.Option(metavar="DURATION", help="mahimahi: one-way light time.")] = "0 s",
     loop: Annotated[str, typer.Option(metavar="N", help="mahimahi: the trace N times in a row.")] = "1",
     slot: Annotated[str, typer.Option(metavar="DURATION", help="csv, parquet: length of a slot.")] = "1 ms",
@@ -51,7 +52,7 @@ def import_(
       linkemu import contacts.ionrc --out contacts.sky --plans plans
       linkemu import hdtn.json --out hdtn.sky --json
       linkemu import lte.up --down lte.down --delay "20 ms" --out lte.sky
-      linkemu import measured.csv --link graz,cubesat --out measured.sky
+      linkemu import measured.csv --link graz:cubesat --out measured.sky
     """
     from linkemu import units
     from linkemu.exchange import forms, planned

@@ -1,4 +1,4 @@
-"""The running session that put, get, ls and status talk to: found by its directory, reached by its doors."""
+"""The running session that put, get, ls, status and fault talk to: found by its directory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SESSIONS = Path(".linkemu")
 
 Directory = Annotated[
-    Path, typer.Option("--dir", help="Directory of the session, as given to run (.linkemu).")
+    Path, typer.Option("--dir", help="Directory of the session, as given to run, or the one above.")
 ]
 StationName = Annotated[
     str | None, typer.Option("--station", help="Ground station (needed if there are several).")

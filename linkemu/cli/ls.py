@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkemu.cli import live, output, readers
+from linkemu.cli import live, options, output
 from linkemu.units import format_bytes
 
 if TYPE_CHECKING:
@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 
 
 def ls(
-    satellite: live.SatelliteName = None,
-    station: live.StationName = None,
+    satellite: Annotated[
+        str | None, typer.Option(help="Files for this satellite alone; with --orbit: the one that is asked.")
+    ] = None,
+    station: Annotated[
+        str | None, typer.Option(help="Files of this station alone; with --orbit: the one that asks.")
+    ] = None,
     orbit: Annotated[
         bool, typer.Option("--orbit", help="Ask the satellite itself, by light: waits for a window.")
     ] = False,
-    timeout: Annotated[
-        float | None, typer.Option(parser=readers.timeout, metavar="S", help="Wait at most this long.")
-    ] = None,
+    timeout: options.Timeout = None,
     directory: live.Directory = live.SESSIONS,
     json: output.Json = False,
 ) -> None:

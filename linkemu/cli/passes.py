@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linkemu.cli import output, readers
+from linkemu.cli import options, output, readers
 from linkemu.errors import InputError
 from linkemu.units import format_duration, format_length
 
@@ -36,19 +36,13 @@ class Search:
 
 
 def passes(
-    scenario: Annotated[Path | None, typer.Argument(help="Scenario file (TOML).", show_default=False)] = None,
-    tle: Annotated[Path | None, typer.Option(help="Element sets instead: TLE, 3LE, OMM JSON or CSV.")] = None,
+    scenario: options.MaybeScenario = None,
+    tle: options.Tle = None,
     norad: Annotated[str | None, typer.Option(help="Only this catalogue number of --tle.")] = None,
     name: Annotated[str | None, typer.Option(help="Only the satellite of this name of --tle.")] = None,
-    lat: Annotated[
-        float | None, typer.Option(parser=readers.latitude, metavar="DEG", help="Geodetic latitude, north.")
-    ] = None,
-    lon: Annotated[
-        float | None, typer.Option(parser=readers.longitude, metavar="DEG", help="Longitude, east.")
-    ] = None,
-    alt: Annotated[
-        float | None, typer.Option(parser=readers.altitude, metavar="M", help="Above the ellipsoid (0).")
-    ] = None,
+    lat: options.Latitude = None,
+    lon: options.Longitude = None,
+    alt: options.Altitude = None,
     mask: Annotated[
         float | None, typer.Option(parser=readers.mask, metavar="DEG", help="Lowest elevation (10).")
     ] = None,
@@ -75,9 +69,8 @@ def passes(
     """
     place = {"--lat": lat, "--lon": lon, "--alt": alt, "--mask": mask}
     if scenario is not None:
-        _refuse(
-            {"--tle": tle, "--norad": norad, "--name": name, **place}, "belongs to --tle, not to a scenario"
-        )
+        adhoc = {"--tle": tle, "--norad": norad, "--name": name, **place}
+        options.refuse(adhoc, "belongs to --tle, not to a scenario")
         search = _of_scenario(scenario, start, hours)
     elif tle is not None:
         search = _ad_hoc(tle, norad, name, _site(place), start, hours)
@@ -108,12 +101,6 @@ def row(found: Pass, epoch: datetime) -> dict[str, Any]:
         "range_at_tca_m": float(found.range_at_tca_m),
         "duration_s": float(found.duration_s),
     }
-
-
-def _refuse(options: dict[str, object], problem: str) -> None:
-    for option, value in options.items():
-        if value is not None:
-            raise InputError(option, problem)
 
 
 def _of_scenario(path: Path, start: datetime | None, hours: float | None) -> Search:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linkemu.cli import beginning, excerpts, options, output, readers, sources
 from linkemu.cli import control as controls
-from linkemu.cli import excerpts, output, readers, sources
 from linkemu.cli.door import INTERRUPTED
 from linkemu.errors import InputError
 
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 
 def proxy(
-    scenario: Annotated[
-        Path | None, typer.Argument(help="Scenario file (TOML), or a recorded run.", show_default=False)
-    ] = None,
+    scenario: options.MaybePlayable = None,
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where clients connect; port 0: any free one.")
     ] = "127.0.0.1:0",
@@ -41,9 +39,7 @@ def proxy(
         ),
     ] = "",
     udp: Annotated[bool, typer.Option("--udp", help="Datagrams instead of TCP connections.")] = False,
-    link: Annotated[
-        str | None, typer.Option(metavar="STATION:SATELLITE", help="Which link, if there are several.")
-    ] = None,
+    link: options.Link = None,
     outage: Annotated[
         str,
         typer.Option(
@@ -58,9 +54,7 @@ def proxy(
             help="Who sends from the ground up.",
         ),
     ] = "client",
-    start_at: Annotated[
-        str, typer.Option(metavar="TIME", help='Scenario time to begin at, such as "25 s".')
-    ] = "0 s",
+    start_at: beginning.StartAt = "0 s",
     anchor: Annotated[
         str,
         typer.Option(
@@ -69,15 +63,13 @@ def proxy(
             help="When scenario time begins to go.",
         ),
     ] = "listen",
-    sky: Annotated[Path | None, typer.Option(help="Play this compiled sky (linkemu forecast --out).")] = None,
+    sky: options.Sky = None,
     start: excerpts.From = None,
     length: excerpts.For = None,
     shift: excerpts.Shift = None,
     slow: excerpts.Slow = None,
     loop: excerpts.Loop = None,
-    record: Annotated[
-        Path | None, typer.Option(help="Record the run into this new directory: it can be played again.")
-    ] = None,
+    record: options.Record = None,
     control: controls.Address = None,
     control_file: controls.File = None,
     toxiproxy: controls.Toxiproxy = None,
@@ -98,10 +90,7 @@ def proxy(
     """
     from linkemu.access import settings
 
-    if record is not None:
-        from linkemu.record import recording
-
-        recording.make_room(record)
+    sources.make_room(record)
     given = _given_door(listen, to, udp, outage, uplink) if to else None
     source = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop))
     read, played = source.played.scenario, source.played.sky
@@ -112,13 +101,12 @@ def proxy(
     told = settings.Proxy(
         Path(),
         doors,
-        _start_s(start_at),
+        beginning.start_ns(played, {door.link for door in doors}, start_at) / 1e9,
         "first-byte" if anchor == "first-byte" else "listen",
         None if read is None else read.queue.size_bytes,
         10.0 if read is None else read.queue.hold_s,
         faults=source.played.faults,
     )
-    _check_start(told.start_s, played)
     with controls.bound(control, control_file, toxiproxy) or nullcontext() as served:
         play(told, source.played, json, served, record, is_own=not to)
 
@@ -149,21 +137,6 @@ def _own_doors(source: Source) -> tuple[Door, ...]:
     if scenario is None or not scenario.doors:
         raise InputError("--to", "expected HOST:PORT, or a scenario with a [[door]]")
     return settings.doors_of(scenario, sky)
-
-
-def _start_s(text: str) -> float:
-    from linkemu import units
-
-    start_s = units.duration_s(text, "--start-at")
-    if start_s < 0.0:
-        raise InputError("--start-at", f"{text!r} is before the scenario")
-    return start_s
-
-
-def _check_start(start_s: float, sky: Sky) -> None:
-    end_s = max((each.end_ns for each in sky.timelines.values()), default=0) / 1e9
-    if start_s >= end_s:
-        raise InputError("--start-at", f"{start_s:g} s is not before the scenario's end at {end_s:g} s")
 
 
 def play(

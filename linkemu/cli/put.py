@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkemu.cli import live, output, readers
+from linkemu.cli import live, options, output
 from linkemu.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,13 +19,9 @@ def put(
     satellite: live.SatelliteName = None,
     station: live.StationName = None,
     name: Annotated[str | None, typer.Option(help="Name in orbit (the file's own).")] = None,
-    priority: Annotated[
-        int, typer.Option(parser=readers.priority, metavar="N", help="0 goes first, up to 255.")
-    ] = 0,
+    priority: options.Priority = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Follow it until it is verified in orbit.")] = False,
-    timeout: Annotated[
-        float | None, typer.Option(parser=readers.timeout, metavar="S", help="Wait at most this long.")
-    ] = None,
+    timeout: options.Timeout = None,
     directory: live.Directory = live.SESSIONS,
     json: output.Json = False,
 ) -> None:

@@ -9,139 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from linkemu import units
 from linkemu.errors import InputError
 
+Number = TypeVar("Number", int, float)
+
 LONGEST_SEARCH_H = 24.0 * 366
-
-
-def latitude(text: str) -> float:
-    return _within("--lat", text, -90.0, 90.0, "a latitude in degrees")
-
-
-def longitude(text: str) -> float:
-    return _within("--lon", text, -360.0, 360.0, "a longitude in degrees")
-
-
-def altitude(text: str) -> float:
-    return _within("--alt", text, -1000.0, 100_000.0, "an altitude in metres")
-
-
-def mask(text: str) -> float:
-    return _within("--mask", text, -5.0, 89.9, "an elevation in degrees")
-
-
-def elevation(text: str) -> float:
-    return _within("--elevation", text, 1.0, 90.0, "an elevation in degrees")
-
-
-def orbit(text: str) -> float:
-    """Metres, from a quantity such as "530 km"."""
-    value = units.length_m(text, "--orbit")
-    if not 1e5 <= value <= 4e8:
-        raise InputError("--orbit", f"{text!r} is no height of an orbit, expected 100 km to 400000 km")
-    return value
-
-
-def visibility(text: str) -> float:
-    """Metres, from a quantity such as "23 km"."""
-    value = units.length_m(text, "--visibility")
-    if not 50.0 <= value <= 2e5:
-        raise InputError("--visibility", f"{text!r} is out of range, expected 50 m to 200 km")
-    return value
-
-
-def depth(text: str) -> float:
-    return _within("--cirrus", text, 0.0, 20.0, "an optical depth")
-
-
-def rain(text: str) -> float:
-    return _within("--rain", text, 0.0, 300.0, "millimetres in an hour")
-
-
-def probability(text: str) -> float:
-    value = _within("--outage", text, 0.0, 0.5, "a probability")
-    if value < 2e-4:
-        raise InputError("--outage", f"{text} is out of range, expected a probability of 0.0002 or more")
-    return value
-
-
-def hours(text: str) -> float:
-    value = _within("--hours", text, 0.0, LONGEST_SEARCH_H, "a number of hours")
-    if value == 0.0:
-        raise InputError("--hours", "0 hours hold no pass, expected a number of hours above 0")
-    return value
-
-
-def cover(text: str) -> float:
-    return _within("--cover", text, 0.0, 1.0, "a share")
-
-
-def margin(text: str) -> float:
-    return _within("--margin", text, 0.0, 100.0, "a number of dB")
-
-
-def days(text: str) -> float:
-    value = _within("--days", text, 0.0, 3660.0, "a number of days")
-    if value == 0.0:
-        raise InputError("--days", "0 days hold no pass, expected a number of days above 0")
-    return value
-
-
-def year(text: str) -> int:
-    return _whole("--year", text, 1957, 2099, "a year")
-
-
-def seeds(text: str) -> int:
-    return _whole("--seeds", text, 1, 100_000_000, "a number of seeds")
-
-
-def first_seed(text: str) -> int:
-    return _whole("--first-seed", text, 0, 1 << 53, "a seed")
-
-
-def minutes(text: str) -> float:
-    return _within("--minutes", text, 0.0, 100_000.0, "a number of minutes")
-
-
-def jobs(text: str) -> int:
-    return _whole("--jobs", text, 1, 1024, "a number of processes")
-
-
-def rate(text: str) -> float:
-    value = _within("--rate", text, 0.0, 1e6, "a factor, scenario seconds in a second")
-    if value == 0.0:
-        raise InputError("--rate", "at rate 0 nothing would ever happen, expected a factor above 0")
-    return value
-
-
-def rounds(text: str) -> int:
-    return _whole("--loop", text, 1, 1_000_000, "a number of rounds")
-
-
-def priority(text: str) -> int:
-    return _whole("--priority", text, 0, 255, "a whole number, 0 first")
-
-
-def timeout(text: str) -> float:
-    return _within("--timeout", text, 0.0, 1e7, "a number of seconds")
-
-
-def size(text: str) -> int:
-    """Bytes, from a quantity such as "64 MiB"."""
-    value = units.size_bytes(text, "--size")
-    if value <= 0:
-        raise InputError("--size", f"{text!r} is no file, expected at least 1 B")
-    return value
-
-
-def queue(text: str) -> int:
-    """Bytes, from a quantity such as "2 MiB"; a packet must fit."""
-    value = units.size_bytes(text, "--queue")
-    if value < 1500:
-        raise InputError("--queue", f"{text!r} holds no packet, expected at least 1500 B")
-    return value
 
 
 def instant(text: str, option: str = "--start") -> datetime:
@@ -170,18 +45,85 @@ def one_of(option: str, *choices: str) -> Callable[[str], str]:
     return read
 
 
-def _whole(option: str, text: str, lowest: int, highest: int, what: str) -> int:
-    value = _within(option, text, lowest, highest, what)
-    if not value.is_integer():
-        raise InputError(option, f"{text!r} is not a whole number")
-    return int(value)
+def _number(
+    option: str, lowest: float, highest: float, what: str, zero: str | None = None
+) -> Callable[[str], float]:
+    """A reader of a number in this range; ``zero``: what is wrong with 0."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise InputError(option, f"{text!r} is not a number, expected {what}") from None
+        if not (math.isfinite(value) and lowest <= value <= highest):
+            raise InputError(
+                option, f"{text} is out of range, expected {what} from {lowest:g} to {highest:g}"
+            )
+        if value == 0.0 and zero is not None:
+            raise InputError(option, f"{zero}, expected {what} above 0")
+        return value
+
+    return read
 
 
-def _within(option: str, text: str, lowest: float, highest: float, what: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise InputError(option, f"{text!r} is not a number, expected {what}") from None
-    if not (math.isfinite(value) and lowest <= value <= highest):
-        raise InputError(option, f"{text} is out of range, expected {what} from {lowest:g} to {highest:g}")
-    return value
+def _whole(option: str, lowest: int, highest: int, what: str) -> Callable[[str], int]:
+    """A reader of a whole number in this range."""
+    number = _number(option, lowest, highest, what)
+
+    def read(text: str) -> int:
+        value = number(text)
+        if not value.is_integer():
+            raise InputError(option, f"{text!r} is not a whole number")
+        return int(value)
+
+    return read
+
+
+def _quantity(
+    option: str, of: Callable[[str, str], Number], lowest: float, highest: float, problem: str
+) -> Callable[[str], Number]:
+    """A reader of a quantity with a unit, such as "530 km"; ``problem``: what is said outside the range."""
+
+    def read(text: str) -> Number:
+        value = of(text, option)
+        if not lowest <= value <= highest:
+            raise InputError(option, f"{text!r} {problem}")
+        return value
+
+    return read
+
+
+latitude = _number("--lat", -90.0, 90.0, "a latitude in degrees")
+longitude = _number("--lon", -360.0, 360.0, "a longitude in degrees")
+altitude = _number("--alt", -1000.0, 100_000.0, "an altitude in metres")
+mask = _number("--mask", -5.0, 89.9, "an elevation in degrees")
+elevation = _number("--elevation", 1.0, 90.0, "an elevation in degrees")
+hours = _number("--hours", 0.0, LONGEST_SEARCH_H, "a number of hours", "0 hours hold no pass")
+days = _number("--days", 0.0, 3660.0, "a number of days", "0 days hold no pass")
+minutes = _number("--minutes", 0.0, 100_000.0, "a number of minutes")
+timeout = _number("--timeout", 0.0, 1e7, "a number of seconds")
+rate = _number(
+    "--rate", 0.0, 1e6, "a factor, scenario seconds in a second", "at rate 0 nothing would ever happen"
+)
+
+depth = _number("--cirrus", 0.0, 20.0, "an optical depth")
+rain = _number("--rain", 0.0, 300.0, "millimetres in an hour")
+cover = _number("--cover", 0.0, 1.0, "a share")
+margin = _number("--margin", 0.0, 100.0, "a number of dB")
+probability = _number("--outage", 2e-4, 0.5, "a probability")
+
+year = _whole("--year", 1957, 2099, "a year")
+seeds = _whole("--seeds", 1, 100_000_000, "a number of seeds")
+first_seed = _whole("--first-seed", 0, 1 << 53, "a seed")
+jobs = _whole("--jobs", 1, 1024, "a number of processes")
+rounds = _whole("--loop", 1, 1_000_000, "a number of rounds")
+priority = _whole("--priority", 0, 255, "a whole number, 0 first")
+
+orbit = _quantity(
+    "--orbit", units.length_m, 1e5, 4e8, "is no height of an orbit, expected 100 km to 400000 km"
+)
+visibility = _quantity("--visibility", units.length_m, 50.0, 2e5, "is out of range, expected 50 m to 200 km")
+size = _quantity("--size", units.size_bytes, 1, math.inf, "is no file, expected at least 1 B")
+queue = _quantity("--queue", units.size_bytes, 1500, math.inf, "holds no packet, expected at least 1500 B")
+snap = _quantity("--snap", units.size_bytes, 0, 65535, "is out of range, expected 0 B to 65535 B")
+step = _quantity("--step", units.duration_s, 1e-3, math.inf, "is below 1 ms")

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linkemu.cli import excerpts, output, readers
+from linkemu.cli import excerpts, options, output, sources
 from linkemu.cli.door import FAILED
 from linkemu.errors import InputError
 
 if TYPE_CHECKING:
     from linkemu.cli.historic import Day
+    from linkemu.cli.pace import Wanted
     from linkemu.record.chain import TraceFile
     from linkemu.record.manifest import Pace
     from linkemu.record.opening import Record
     from linkemu.record.played import Played
     from linkemu.runtime.composed import Result
+    from linkemu.runtime.session import Options
 
-CLOCKS = ("real", "scaled", "virtual")
 DIRECTORY = "{name}-replay"  # below .linkemu, apart from that of the scenario's own runs
 
 
@@ -29,12 +30,17 @@ DIRECTORY = "{name}-replay"  # below .linkemu, apart from that of the scenario's
 class How:
     """By what clock, with what around it, and what is to be kept of it."""
 
-    clock: str | None
-    rate: float | None
+    wanted: Wanted
     directory: Path | None
-    broker: str
     record: Path | None
     json: bool
+
+    def options(self, directory: Path | None, pace: Pace) -> Options:
+        """Of a run as separate processes."""
+        from linkemu.runtime.session import Options
+
+        wanted = self.wanted
+        return Options(directory, None, wanted.broker, pace.rate, wanted.skip_gaps, wanted.until_done)
 
 
 def replay(
@@ -46,18 +52,8 @@ def replay(
     shift: excerpts.Shift = None,
     slow: excerpts.Slow = None,
     loop: excerpts.Loop = None,
-    clock: Annotated[
-        str | None,
-        typer.Option(
-            parser=readers.one_of("--clock", *CLOCKS),
-            metavar="|".join(CLOCKS),
-            help="Instead of the clock of the run.",
-        ),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(parser=readers.rate, metavar="X", help="Scenario seconds in a second (scaled)."),
-    ] = None,
+    clock: options.Clock = None,
+    rate: options.Rate = None,
     date: Annotated[
         str | None, typer.Option(metavar="UTC", help="Compile the scenario for this day, and play it.")
     ] = None,
@@ -70,11 +66,13 @@ def replay(
     elevation: Annotated[
         str | None, typer.Option(metavar="HEIGHT", help='Of the place that reports it, such as "9 m".')
     ] = None,
-    record: Annotated[Path | None, typer.Option(help="Record this run into a new directory.")] = None,
+    record: options.Record = None,
     directory: Annotated[
         Path | None, typer.Option("--dir", help="Spools and stores of this run go there.")
     ] = None,
-    broker: Annotated[str, typer.Option(help="As for run; real and scaled clock only.")] = "embedded",
+    broker: options.Broker = "embedded",
+    skip_gaps: options.SkipGaps = False,
+    until_done: options.UntilDone = False,
     json: output.Json = False,
 ) -> None:
     """Play a recorded run again: the same sky, from its file, with the same plans and work.
@@ -90,26 +88,32 @@ def replay(
       linkemu replay --date 2024-05-09T18:00 configs/handover.toml --clock virtual \\
         --elements configs/elements/stations_2024-05-09.tle --weather configs/weather/cape-canaveral.metar
     """
-    how = How(clock, rate, directory, broker, record, json)
-    if record is not None:
-        from linkemu.record import recording
+    from linkemu.cli.pace import Wanted
 
-        recording.make_room(record)
+    how = How(Wanted(clock, rate, broker, skip_gaps, until_done), directory, record, json)
+    sources.make_room(record)
     if date is not None:
         from linkemu.cli.historic import Day
 
-        _refuse(
-            {"--from": start, "--shift": shift, "--slow": slow, "--loop": loop}, "has no meaning with --date"
-        )
+        changes = {"--from": start, "--shift": shift, "--slow": slow, "--loop": loop}
+        options.refuse(changes, "has no meaning with --date")
         raise typer.Exit(_past_day(what, Day(date, elements or [], weather, elevation, length), how))
-    _refuse({"--elements": elements, "--weather": weather, "--elevation": elevation}, "belongs to --date")
+    options.refuse(
+        {"--elements": elements, "--weather": weather, "--elevation": elevation}, "belongs to --date"
+    )
+    raise typer.Exit(_again(what, excerpts.Given(start, length, shift, slow, loop), how))
+
+
+def _again(what: Path, part: excerpts.Given, how: How) -> int:
+    """Play a recorded run by what recorded it; the exit code."""
     from linkemu.record import opening
 
     found = opening.load(what)
-    part = excerpts.Given(start, length, shift, slow, loop).excerpt(found.played.epoch)
-    played = part.apply(found.played)
+    played = part.excerpt(found.played.epoch).apply(found.played)
     if found.manifest.command == "proxy":
-        _refuse({"--clock": clock, "--rate": rate}, "doors are for real clients: they have the real clock")
+        options.refuse(
+            how.wanted.given(), "doors are for real clients: they have the real clock, and no nodes"
+        )
         _doors(found, played, how)
     if found.manifest.command == "exec":
         raise InputError(
@@ -117,29 +121,10 @@ def replay(
         )
     if found.played.scenario is None or not found.played.plans:
         raise InputError(str(what), "holds no plans for nodes of ours: play its sky with proxy or exec")
-    pace = _pace(found.manifest.clock, how)
+    pace = how.wanted.pace(found.manifest.clock, found.played.scenario)
     if pace.mode == "virtual":
-        raise typer.Exit(_virtually(found, played, how))
-    raise typer.Exit(_in_processes(played.armed(), pace, how))
-
-
-def _refuse(options: dict[str, object], reason: str) -> None:
-    for option, value in options.items():
-        if value:
-            raise InputError(option, reason)
-
-
-def _pace(recorded: Pace, how: How) -> Pace:
-    from linkemu.record.manifest import Pace
-
-    mode = how.clock or ("scaled" if how.rate is not None else recorded.mode)
-    if mode == "scaled":
-        if how.rate is None and recorded.mode != "scaled":
-            raise InputError("--clock", "scaled needs --rate")
-        return Pace("scaled", recorded.rate if how.rate is None else how.rate)
-    if how.rate is not None:
-        raise InputError("--rate", f"belongs to the scaled clock, not to the {mode} one")
-    return Pace("virtual" if mode == "virtual" else "real")
+        return _virtually(found, played, how)
+    return _in_processes(played.armed(), pace, how)
 
 
 def _virtually(found: Record, played: Played, how: How) -> int:
@@ -213,14 +198,13 @@ def _in_processes(played: Played, pace: Pace, how: How) -> int:
     from linkemu.forecast import Forecast
     from linkemu.record.recording import Recording
     from linkemu.runtime.layout import DEFAULT
-    from linkemu.runtime.session import Options
 
     scenario, record = played.scenario, how.record
     assert scenario is not None
     assert played.epoch is not None
     compiled = Forecast(played.epoch, played.sky, played.plans, (), (), ())
     where = how.directory or DEFAULT / DIRECTORY.format(name=scenario.name)
-    options = Options(where, None, how.broker, pace.rate, fresh=True, faults=played.faults)
+    options = replace(how.options(where, pace), fresh=True, faults=played.faults)
     if record is not None:
         options = replace(options, record=lambda _: Recording.begin(record, "replay", played, pace))
     return processes.watched(scenario, options, how.json, compiled)
@@ -229,7 +213,7 @@ def _in_processes(played: Played, pace: Pace, how: How) -> int:
 def _doors(found: Record, played: Played, how: How) -> None:
     """Open the doors that the run had, for as many clients as come."""
     from linkemu.access.settings import Door, Proxy
-    from linkemu.cli import proxy, sources
+    from linkemu.cli import proxy
 
     told = found.document(sources.DOORS)
     doors = tuple(Door.of(each) for each in told["doors"])
@@ -247,11 +231,9 @@ def _past_day(path: Path, day: Day, how: How) -> int:
     """Compile a day of the past and play it."""
     from linkemu.cli import historic, processes, virtual
     from linkemu.record.manifest import Pace
-    from linkemu.runtime.session import Options
 
     scenario, changes = historic.changed(path, day)
-    pace = _pace(Pace(scenario.clock.mode, scenario.clock.rate), how)
+    pace = how.wanted.pace(Pace(scenario.clock.mode, scenario.clock.rate), scenario)
     if pace.mode == "virtual":
         return virtual.run(scenario, how.directory, how.json, how.record, changes, "replay")
-    options = Options(how.directory, None, how.broker, pace.rate)
-    return processes.run(scenario, options, how.json, how.record, changes, "replay")
+    return processes.run(scenario, how.options(how.directory, pace), how.json, how.record, changes, "replay")

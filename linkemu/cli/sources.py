@@ -31,6 +31,14 @@ class Source:
         return None if self.record is None else self.record.document(name)
 
 
+def make_room(record: Path | None) -> None:
+    """See that a run can be recorded there, if it is to be, before it costs anything."""
+    if record is not None:
+        from linkemu.record import recording
+
+        recording.make_room(record)
+
+
 def find(scenario: Path | None, sky: Path | None, part: Given) -> Source:
     """What is to be played; a sky file may stand in the scenario's place. InputError if it can't be read."""
     if scenario is not None and scenario.is_dir():

@@ -195,7 +195,7 @@ def test_wrong_skies_starts_and_hosts_are_one_line(played, tmp_path):
     assert "no link 'a:b', expected one of ground:orbit" in refusal(
         "--sky", played, "--to", "127.0.0.1:1", "--link", "a:b"
     )
-    assert "--start-at: 60 s is not before" in refusal(
+    assert "--start-at: 60 s is not within" in refusal(
         "--sky", played, "--to", "127.0.0.1:1", "--start-at", "60 s"
     )
     assert "1 linkemu: a..b:1: " in refusal("--sky", played, "--to", "a..b:1")

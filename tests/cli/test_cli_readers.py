@@ -21,7 +21,7 @@ NUMBERS = {
 }
 
 
-@pytest.mark.parametrize("reader", NUMBERS, ids=lambda reader: reader.__name__)
+@pytest.mark.parametrize("reader", NUMBERS, ids=lambda reader: NUMBERS[reader][0])
 @given(text=st.one_of(st.text(max_size=20), st.floats().map(repr), st.integers().map(str)))
 def test_a_number_is_in_range_or_the_option_is_named(reader, text):
     option, lowest, highest = NUMBERS[reader]

@@ -78,6 +78,13 @@ def test_a_part_is_played_but_not_compared(recorded: Path, tmp_path: Path) -> No
     assert document("replay", tmp_path / "part")["replay"]["same"] is True
 
 
+def test_in_processes_it_may_end_when_all_is_done(recorded: Path, tmp_path: Path) -> None:
+    told = document(
+        *("replay", recorded, "--clock", "real", "--until-done", "--broker", "off", "--dir", tmp_path / "run")
+    )
+    assert (told["reason"], told["ok"]) == ("done", True)
+
+
 def test_two_runs_are_compared(recorded: Path, tmp_path: Path) -> None:
     document("replay", recorded, "--record", tmp_path / "again")
     same = called("diff", recorded, tmp_path / "again")
@@ -132,6 +139,9 @@ def test_what_is_wrong_is_one_line(recorded: Path, tmp_path: Path) -> None:
         ("replay", recorded, "--weather", sky),
         ("replay", recorded, "--rate", "2", "--clock", "virtual"),
         ("replay", recorded, "--clock", "scaled"),
+        ("replay", recorded, "--until-done"),
+        ("replay", recorded, "--skip-gaps"),
+        ("replay", recorded, "--broker", "off"),
         ("replay", recorded, "--record", damaged),
         ("replay", "--date", "soon", CONFIGS / "demo.toml"),
         ("replay", "--date", "2024-05-09", recorded),

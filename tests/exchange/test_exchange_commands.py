@@ -87,7 +87,7 @@ def test_traces_of_both_directions(tmp_path):
     (tmp_path / "lte.up").write_text("1\n2\n4\n")
     (tmp_path / "lte.down").write_text("1\n1\n3\n")
     sky = tmp_path / "lte.sky"
-    arguments = ("--down", tmp_path / "lte.down", "--delay", "20 ms", "--loop", "2", "--link", "g,o")
+    arguments = ("--down", tmp_path / "lte.down", "--delay", "20 ms", "--loop", "2", "--link", "g:o")
     said = document("import", tmp_path / "lte.up", "--out", sky, *arguments)
     assert said["duration_s"] == 0.008
     for direction, text in (("up", "1\n2\n4\n5\n6\n8\n"), ("down", "1\n1\n3\n4\n4\n6\n")):

@@ -152,8 +152,7 @@ def test_a_message_takes_the_light_time_each_way(tmp_path):
             exactly(client, 64)
             trips.append(time.perf_counter() - begun_s)
         report = way.finish()
-    assert min(trips[1:]) >= 0.04
-    assert statistics.median(trips[1:]) < 0.045
+    assert 0.04 <= min(trips[1:]) < 0.045  # the least: the others tell of this machine too
     assert report.ways[0].requested_delay_s == (0.02, 0.02)
     assert report.ways[0].delay_error_p99_s is not None
 
@@ -406,12 +405,16 @@ def test_a_client_that_never_reads_holds_bounded_memory_and_nobody_else(tmp_path
 
 def test_a_server_that_never_reads_makes_its_client_wait(tmp_path):
     hold = threading.Event()
+    sent = 0
     with (
         server(lambda connection: hold.wait(20)) as far,
         door(tmp_path, sky(10**9), far.address) as way,
         way.connect() as client,
     ):
-        sent = blast(client, 2.0)
+        client.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            while sent < 80 * MIB:
+                sent += client.send(bytes(1 << 18))
         report = way.finish()
         hold.set()
     assert sent < 80 * MIB

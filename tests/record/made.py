@@ -17,7 +17,9 @@ from linkemu.scenario import Scenario
 from tests import one_pass
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-MORE = """
+TEXT = one_pass.text(
+    8,
+    """
 mask = "20 deg"
 [clock]
 mode = "virtual"
@@ -33,7 +35,9 @@ satellite = "iss"
 action = "put"
 size = "100 kB"
 name = "made.bin"
-"""
+""",
+    elements="stations.tle",
+)
 
 
 def scenario(room: Path) -> Scenario:
@@ -41,7 +45,7 @@ def scenario(room: Path) -> Scenario:
     room.mkdir(parents=True, exist_ok=True)
     (room / "stations.tle").write_bytes(one_pass.ELEMENTS.read_bytes())
     (room / "letter.txt").write_text("a letter\n" * 500)
-    (room / "small.toml").write_text(one_pass.text(8, MORE, elements="stations.tle"))
+    (room / "small.toml").write_text(TEXT)
     return scenarios.load(room / "small.toml")
 
 

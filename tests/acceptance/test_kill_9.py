@@ -15,6 +15,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,14 +117,20 @@ async def _kill(session: Session, victim: str, judge: Judge, action: str, second
     await until(lambda: session.marker.processes.get(victim, pid) != pid, 20)
 
 
-async def _fetched(door: str) -> bytes:
-    """The file as the door gives it, once it answers (its station may just have been killed)."""
-    async with httpx.AsyncClient(base_url=door, timeout=60) as client:
+def _listens(address: tuple[str, int]) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(address) == 0
+
+
+async def _fetched(address: tuple[str, int]) -> bytes:
+    """The file as the door there gives it, once it answers (its station may just have been killed)."""
+    host, port = address
+    async with httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=60) as client:
         while True:
             try:
                 got = await client.get("/files/iss/up.bin", params={"wait": 30})
             except httpx.TransportError:
-                await asyncio.sleep(0.05)
+                await until(lambda: _listens(address))
                 continue
             if got.status_code == 200:
                 return got.content
@@ -141,8 +148,7 @@ async def _up_and_down(victim: str, payload: Path, directory: Path, seed: int) -
         await until_transfer(session, "put", "sending")
         await _kill(session, victim, judge, "put", draw.uniform(0.0, 1.5))
         await until_transfer(session, "put", "verified")
-        host, port = session.marker.doors["koganei"]
-        landed = asyncio.create_task(_fetched(f"http://{host}:{port}"))
+        landed = asyncio.create_task(_fetched(session.marker.doors["koganei"]))
         await until_transfer(session, "get", "receiving")
         await _kill(session, victim, judge, "get", draw.uniform(0.0, 1.5))
         assert hashlib.sha256(await landed).hexdigest() == DIGEST

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from linkemu.campaign.stage import Stage
 from linkemu.campaign.watch import Order
 from linkemu.cli.main import app
 from linkemu.study import farm
-from tests.waiting import eventually, until
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "campaign.toml"
@@ -110,12 +111,6 @@ def _worked(pid: int) -> bool:
 
 def _children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-
-
-def _worked_s(pid: str) -> float:
-    """CPU time that a process has used."""
-    used = (Path("/proc") / pid / "stat").read_text().rpartition(")")[2].split()[11]
-    return int(used) / os.sysconf("SC_CLK_TCK")
 
 
 def _alive(group: int) -> list[str]:

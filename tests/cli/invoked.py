@@ -18,11 +18,12 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from linkemu.cli.main import app
+from tests import one_pass
+from tests.one_pass import ELEMENTS as ELEMENTS
+from tests.one_pass import ROOT
 from tests.waiting import until as until
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
-ELEMENTS = CONFIGS / "elements" / "stations_2024-05-09.tle"
 COMMANDS = (
     *("demo", "run", "scenarios", "passes", "forecast", "budget", "availability", "plot"),
     *("put", "get", "ls", "status", "fault"),
@@ -33,29 +34,11 @@ COMMANDS = (
 )
 LINKEMU = (sys.executable, "-m", "linkemu.cli.main")
 
-SHORT = f"""
-name = "short"
-seed = 7
-start = "2024-05-10T18:50:34Z"
-duration = "DURATION s"
-elements = ["{ELEMENTS}"]
-[[satellite]]
-id = "iss"
-norad = 25544
-terminal = "illuma-t"
-[[station]]
-id = "koganei"
-preset = "nict-koganei"
-mask = "20 deg"
-terminal = "ogs-illuma"
-http = "127.0.0.1:0"
-"""
-
 
 def scenario(directory: Path, duration_s: int, more: str = "") -> Path:
     """A scenario file in ``directory``: the demo's pass without its cloud and work."""
     path = directory / "short.toml"
-    path.write_text(SHORT.replace("DURATION", str(duration_s)) + more)
+    path.write_text(one_pass.text(duration_s, one_pass.MASKED, more))
     return path
 
 

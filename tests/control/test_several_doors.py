@@ -21,24 +21,13 @@ from linkemu.access.settings import Door, Outages, Proxy, address, spoken
 from linkemu.errors import InputError, ResourceError
 from linkemu.link.timeline import Sky, constant
 from linkemu.machine import Direction
+from tests import one_pass
 from tests.waiting import moment
 
 pytestmark = pytest.mark.acceptance
 
 LINKEMU = (sys.executable, "-m", "linkemu.cli.main")
-SCENARIO = f"""
-seed = 7
-start = "2024-05-10T18:50:34Z"
-duration = "6 s"
-elements = ["{ROOT}/configs/elements/stations_2024-05-09.tle"]
-[[satellite]]
-id = "iss"
-norad = 25544
-terminal = "illuma-t"
-[[station]]
-id = "koganei"
-preset = "nict-koganei"
-terminal = "ogs-illuma"
+DOORS = """
 [[door]]
 id = "one"
 to = "127.0.0.1:TO"
@@ -196,7 +185,8 @@ def test_doors_that_cannot_be_are_one_line(tmp_path):
 
 def scenario(room: Path, to: int) -> Path:
     path = room / "doors.toml"
-    path.write_text(SCENARIO.replace("TO", str(to)).replace("LISTEN", str(free_port())))
+    doors = DOORS.replace("TO", str(to)).replace("LISTEN", str(free_port()))
+    path.write_text(one_pass.text(6, doors))
     return path
 
 

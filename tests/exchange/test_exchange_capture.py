@@ -16,25 +16,11 @@ from linkemu.exchange.pcapng import USER0, unpack
 from linkemu.link.overlay import Overlay, Pick
 from linkemu.link.timeline import Sky, constant
 from linkemu.machine import Direction
+from tests import one_pass
 
 ROOT = Path(__file__).parents[2]
 MS = 10**6
-SCENARIO = f"""
-name = "short"
-seed = 7
-start = "2024-05-10T18:50:34Z"
-duration = "16 s"
-elements = ["{ROOT / "configs" / "elements" / "stations_2024-05-09.tle"}"]
-[[satellite]]
-id = "iss"
-norad = 25544
-terminal = "illuma-t"
-[[station]]
-id = "koganei"
-preset = "nict-koganei"
-mask = "20 deg"
-terminal = "ogs-illuma"
-http = "127.0.0.1:0"
+MORE = """
 [[cloud]]
 station = "koganei"
 start = "2 s"
@@ -84,7 +70,7 @@ def test_mischief_to_a_datagram_stands_beside_it(effect, fates, count):
 
 def test_a_run_as_a_capture(tmp_path):
     scenario, out, again = tmp_path / "short.toml", tmp_path / "a.pcapng", tmp_path / "b.pcapng"
-    scenario.write_text(SCENARIO)
+    scenario.write_text(one_pass.text(16, one_pass.MASKED, MORE))
     for path in (out, again):
         result = CliRunner().invoke(app, ["export", str(scenario), "--out", str(path), "--snap", "64 B"])
         assert result.exit_code == 0, result.stderr

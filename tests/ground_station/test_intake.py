@@ -5,7 +5,7 @@ import base64
 import hashlib
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from linkemu.runtime.disk import AioDisk
 from linkemu.runtime.web import listen
 from tests.small_tmpfs import small_tmpfs
 from tests.two_nodes import World
+from tests.waiting import until_async
 
 CONTENT = os.urandom(3_000_001)
 
@@ -187,16 +188,11 @@ async def test_an_upload_cut_in_the_middle_leaves_nothing(dark: httpx.AsyncClien
     )
     await writer.drain()
     spool = tmp_path / "ground" / "spool"
-    await _poll(lambda: bool(list(spool.glob("*.draft"))))
+    await until_async(lambda: bool(list(spool.glob("*.draft"))))
     writer.close()
-    await _poll(lambda: not list(spool.glob("*.draft")))
+    await until_async(lambda: not list(spool.glob("*.draft")))
     assert [path.name for path in spool.iterdir()] == ["journal"]
     assert (await dark.get("/custody")).json() == {"custody": []}
-
-
-async def _poll(true: Callable[[], bool]) -> None:
-    while not true():  # noqa: ASYNC110 - the file system has no event to wait for
-        await asyncio.sleep(0)
 
 
 async def test_a_file_put_in_the_dark_waits_and_survives_a_restart(tmp_path: Path) -> None:

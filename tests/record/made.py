@@ -14,25 +14,15 @@ from linkemu.record.recording import Recording
 from linkemu.runtime import past
 from linkemu.runtime.composed import Result, run_virtual
 from linkemu.scenario import Scenario
+from tests import one_pass
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-TEXT = """
-name = "small"
-seed = 7
-start = "2024-05-10T18:50:34Z"
-duration = "8 s"
-elements = ["stations.tle"]
+TEXT = one_pass.text(
+    8,
+    """
+mask = "20 deg"
 [clock]
 mode = "virtual"
-[[satellite]]
-id = "iss"
-norad = 25544
-terminal = "illuma-t"
-[[station]]
-id = "koganei"
-preset = "nict-koganei"
-mask = "20 deg"
-terminal = "ogs-illuma"
 [[transfer]]
 station = "koganei"
 satellite = "iss"
@@ -45,14 +35,15 @@ satellite = "iss"
 action = "put"
 size = "100 kB"
 name = "made.bin"
-"""
+""",
+    elements="stations.tle",
+)
 
 
 def scenario(room: Path) -> Scenario:
     """The scenario with its files, in a directory of their own."""
     room.mkdir(parents=True, exist_ok=True)
-    tle = (CONFIGS / "elements" / "stations_2024-05-09.tle").read_bytes()
-    (room / "stations.tle").write_bytes(tle)
+    (room / "stations.tle").write_bytes(one_pass.ELEMENTS.read_bytes())
     (room / "letter.txt").write_text("a letter\n" * 500)
     (room / "small.toml").write_text(TEXT)
     return scenarios.load(room / "small.toml")

@@ -21,22 +21,10 @@ from linkemu.machine import Direction
 from linkemu.record import opening
 from linkemu.runtime.records import Records
 from linkemu.schedule import Schedule
+from tests import one_pass
 
-ROOT = Path(__file__).resolve().parents[2]
 LINKEMU = (sys.executable, "-m", "linkemu.cli.main")
-SCENARIO = f"""
-seed = 7
-start = "2024-05-10T18:50:34Z"
-duration = "9 s"
-elements = ["{ROOT}/configs/elements/stations_2024-05-09.tle"]
-[[satellite]]
-id = "iss"
-norad = 25544
-terminal = "illuma-t"
-[[station]]
-id = "koganei"
-preset = "nict-koganei"
-terminal = "ogs-illuma"
+DOOR = """
 [[door]]
 id = "web"
 to = "127.0.0.1:TO"
@@ -85,7 +73,8 @@ def test_a_live_fault_reaches_the_doors_and_replays(tmp_path: Path) -> None:
         came = threading.Event()
         threading.Thread(target=_drain, args=(server, came), daemon=True).start()
         place = tmp_path / "doors.toml"
-        place.write_text(SCENARIO.replace("TO", str(server.getsockname()[1])))
+        door = DOOR.replace("TO", str(server.getsockname()[1]))
+        place.write_text(one_pass.text(9, door))
         one = _run(tmp_path, "run", place, "one", struck_after=came)
         two = _run(tmp_path, "replay", tmp_path / "one", "two")
     (fault, _) = one.played.faults

@@ -11,23 +11,9 @@ import pytest
 from linkemu.errors import ScenarioError
 from linkemu.machine import Direction
 from linkemu.scenario import Scenario, load, loads
+from tests import one_pass
 
-GOOD = """
-seed = 3
-start = "2024-05-10T18:51:00Z"
-duration = "75 s"
-elements = ["sets.tle"]
-
-[[satellite]]
-id = "iss"
-norad = 25544
-terminal = "illuma-t"
-
-[[station]]
-id = "koganei"
-preset = "nict-koganei"
-terminal = "ogs-illuma"
-"""
+GOOD = one_pass.text(75, seed=3, start="2024-05-10T18:51:00Z", elements="sets.tle")
 
 
 @pytest.fixture

@@ -8,22 +8,10 @@ import pytest
 
 from linkemu.errors import ScenarioError
 from linkemu.scenario import Door, load, loads
+from tests import one_pass
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-SKY = """
-start = "2024-05-10T18:50:34Z"
-duration = "75 s"
-elements = ["elements/stations_2024-05-09.tle"]
-[[satellite]]
-id = "iss"
-norad = 25544
-terminal = "illuma-t"
-[[station]]
-id = "koganei"
-preset = "nict-koganei"
-terminal = "ogs-illuma"
-http = "127.0.0.1:8080"
-"""
+SKY = one_pass.text(75, 'http = "127.0.0.1:8080"\n')
 SECOND = '[[station]]\nid = "second"\npreset = "nict-koganei"\nterminal = "ogs-illuma"\n'
 
 

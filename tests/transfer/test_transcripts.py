@@ -253,7 +253,8 @@ def test_a_silent_peer_is_not_waited_for_for_ever() -> None:
     check(world)
 
 
-def test_the_sender_dies_and_its_journal_is_kept(tapped: Tap) -> None:
+@pytest.mark.parametrize("side", [0, 1], ids=["the sender with its journal", "the receiver with its disk"])
+def test_one_dies_and_what_it_has_kept_is_not_sent_again(tapped: Tap, side: int) -> None:
     world = join(Node(), Node(), loss=0.01)
     ground, satellite = world.nodes
     content = noise(4_000_000)
@@ -261,25 +262,8 @@ def test_the_sender_dies_and_its_journal_is_kept(tapped: Tap) -> None:
     world.run(until=0.2)
     journal = set(ground.acknowledged)
     assert 10 < len(journal) < 60
-    ground.restart(world.now)
-    ground.endpoint.cue(world.sensed[0], world.now)
-    sent = tapped(world, 0)
-    world.settle()
-    assert satellite.files["a"] == content
-    resent = {ranges[0] for datagram in sent if (ranges := payload_ranges(datagram))}
-    assert not resent & journal
-    check(world)
-
-
-def test_the_receiver_dies_and_its_disk_is_kept(tapped: Tap) -> None:
-    world = join(Node(), Node(), loss=0.01)
-    ground, satellite = world.nodes
-    content = noise(4_000_000)
-    ground.put("a", content, 0.0)
-    world.run(until=0.2)
-    journal = set(ground.acknowledged)
-    satellite.restart(world.now)
-    satellite.endpoint.cue(world.sensed[1], world.now)
+    world.nodes[side].restart(world.now)
+    world.nodes[side].endpoint.cue(world.sensed[side], world.now)
     sent = tapped(world, 0)
     world.settle()
     assert satellite.files["a"] == content

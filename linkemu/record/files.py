@@ -20,7 +20,7 @@ Sum = tuple[int, str]
 
 
 def put(path: Path, data: bytes) -> None:
-    """Write the file, durable when this returns. ResourceError if the disk refuses."""
+    """Write the file; its bytes are durable before it has its name. ResourceError if the disk refuses."""
     draft = path.with_name(path.name + ".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

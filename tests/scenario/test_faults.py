@@ -90,12 +90,31 @@ def test_what_stands_instead_of_another_figure_is_read_too(kind: str, key: str) 
         ("rate", {"start", "duration", "station", "satellite", "rate", "every"}, "has no every, only"),
         ("loss", {"start", "duration", "station", "satellite", "every", "share"}, "either every or share"),
         ("delay", {"start", "duration", "station", "satellite"}, "a delay takes either delay or added"),
+        ("delay", {"start", "duration", "station", "satellite", "delay", "added"}, "either delay or added"),
         ("cloud", {"start", "duration", "station", "period"}, "period and length go together"),
     ],
 )  # fmt: skip
 def test_keys_of_other_kinds_are_refused(kind: str, keys: set[str], problem: str) -> None:
     with pytest.raises(ScenarioError, match=re.escape(problem)):
         fault(kind, keys)
+
+
+@pytest.mark.parametrize(
+    ("period", "length", "problem"),
+    [
+        ('"5 s"', '"5 s"', "length must be below period"),
+        ('"5 s"', '"4.999 s"', None),
+        ('"2 ms"', '"1 ms"', None),  # 10000 of them in 20 s
+        ('"1.99 ms"', '"1 ms"', "more than 10000 periods"),
+    ],
+)
+def test_a_train_of_clouds_has_gaps_and_an_end(period: str, length: str, problem: str | None) -> None:
+    keys = {"kind": '"cloud"', **{key: VALUES[key] for key in ("start", "duration", "station")}}
+    if problem is None:
+        assert len(load(**keys, period=period, length=length).clouds) > 4
+    else:
+        with pytest.raises(ScenarioError, match=problem):
+            load(**keys, period=period, length=length)
 
 
 @pytest.mark.parametrize(

@@ -250,6 +250,27 @@ precompensation = true
     assert scenario.turbulence == Turbulence("slc", 8.0, 9e-15, "belmonte", True)
 
 
+def test_a_start_is_kept_in_utc(place: Path) -> None:
+    start = loads(GOOD.replace("18:51:00Z", "20:51:00+02:00"), place).start
+    assert isinstance(start, datetime)
+    assert start.isoformat() == "2024-05-10T18:51:00+00:00"
+
+
+def test_bounds_of_ports_names_and_photons(place: Path) -> None:
+    for port, ok in ((65535, True), (65536, False)):
+        text = GOOD + f'http = "127.0.0.1:{port}"\n'
+        if ok:
+            assert loads(text, place).stations[0].http == ("127.0.0.1", port)
+        else:
+            assert "station[0].http" in problems(text, place)
+    work = '[[transfer]]\nstation = "koganei"\nsatellite = "iss"\naction = "get"\nname = "{}"\n'
+    assert loads(GOOD + work.format("é" * 127), place).transfers[0].name == "é" * 127
+    assert "transfer[0].name" in problems(GOOD + work.format("é" * 128), place)  # 256 bytes
+    dark = '[[terminal]]\nid = "mine"\npreset = "illuma-t"\n'
+    dark += 'modes = [{ rate = "1 Mbit/s", sensitivity = "0 photons/bit" }]\n'
+    assert "not above zero" in problems(GOOD + dark, place)["terminal[0].modes[0].sensitivity"]
+
+
 def test_a_bank_of_clouds_ends_with_its_fault(place: Path) -> None:
     bank = """
 [[fault]]

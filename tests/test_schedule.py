@@ -63,6 +63,25 @@ def test_what_is_no_schedule_is_refused(document: object) -> None:
         Schedule.read(document)
 
 
+@pytest.mark.parametrize(
+    ("rows", "key", "value"),
+    [
+        *(("overlays", "link", value) for value in (True, "0", 0.0, None)),
+        *(("nodes", "drift_ppm", value) for value in (True, "1", None)),
+        *(("nodes", "start_ns", value) for value in (True, -1, 1.0)),
+        *(("nodes", "kind", value) for value in ("reset", 1)),
+        ("nodes", "node", 3),
+    ],
+)
+def test_a_figure_of_another_type_is_refused(rows: str, key: str, value: object) -> None:
+    given = Schedule((((0, Direction.UP), Overlay(5, delay_ns=1)),), (NodeFault("iss", "kill", 7),))
+    document = given.document()
+    assert document["format"] == 1
+    document[rows][0][key] = value
+    with pytest.raises(FormatError, match="schedule: "):
+        Schedule.read(document)
+
+
 def test_it_travels_in_the_header_of_a_sky(tmp_path: Path) -> None:
     bare = Sky.of(constant("g", "s", Direction.UP, 10**6, 0.1, 1.0), header={"name": "x"})
     schedule = Schedule((((0, Direction.UP), Overlay(0, delay_ns=5)),), (NodeFault("s", "kill", 7),))

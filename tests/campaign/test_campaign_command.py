@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -111,6 +110,12 @@ def _worked(pid: int) -> bool:
 
 def _children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def _worked_s(pid: str) -> float:
+    """CPU time that a process has used."""
+    used = (Path("/proc") / pid / "stat").read_text().rpartition(")")[2].split()[11]
+    return int(used) / os.sysconf("SC_CLK_TCK")
 
 
 def _alive(group: int) -> list[str]:

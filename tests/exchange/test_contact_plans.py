@@ -89,6 +89,11 @@ def test_dates_of_ion_count_from_the_first_of_them_or_from_the_reference_time():
     assert lit(sky, 0, UP) == [(0.0, 4.0, 80), (60.0, 64.0, 80)]
 
 
+def test_a_contact_that_is_sure_needs_no_note():
+    _, notes = load("a contact +0 +9 1 2 10 1.0\na range +0 +9 1 2 1\n", Form.ION)
+    assert notes == ()
+
+
 def test_what_carries_nothing_is_told():
     text = (
         "1 1 ''\ns\na contact -1 -1 1 1 0\na contact +0 0 1 2 0\na contact +0 +9 1 1 5\n"
@@ -262,6 +267,10 @@ def test_unix_times_of_hdtn_begin_with_the_first_contact():
     assert sky.header["epoch"] == "2024-05-10T18:50:34+00:00"
     assert lit(sky, 0, UP) == [(0.0, 10.0, 9)]
     assert any("Unix times" in note.text for note in notes)
+    epoch = datetime(2024, 5, 10, 18, 50, 24, tzinfo=UTC)
+    sky, _ = load(json.dumps({"contacts": [row]}), Form.HDTN, epoch=epoch)
+    assert sky.header["epoch"] == epoch.isoformat()
+    assert lit(sky, 0, UP) == [(10.0, 20.0, 9)]
 
 
 @pytest.mark.parametrize(

@@ -94,3 +94,8 @@ def test_tcpdump_reads_it(tmp_path):
         ["tcpdump", "-n", "-tt", "--nano", "-r", path], capture_output=True, text=True, timeout=20
     )
     assert "1715367034.000000001 IP 10.0.0.1 > 10.0.0.2: ICMP echo request" in said.stdout, said.stderr
+
+
+def test_a_second_section_is_refused():
+    with pytest.raises(InputError, match=r"^given:byte \d+: a second section"):
+        unpack(capture() + capture(), "given")

@@ -61,6 +61,13 @@ def test_columns_may_stand_in_any_order_and_say_all():
     assert [str(note) for note in notes] == ["rounded: edges of erased stretches, outwards to whole slots"]
 
 
+def test_a_slot_of_two_causes_counts_for_the_first():
+    lines = ("time_s,rate_bps,erased", "0,1,cloud", "0.0015,1,fade", "0.0025,1,", "1,1,")
+    timeline = load("\n".join(lines))[0].timelines[0, UP]
+    assert (timeline.erased_slot.tolist(), timeline.erased_count.tolist()) == ([0, 2], [2, 1])
+    assert timeline.erased_cause.tolist() == [Cause.CLOUD, Cause.FADE]
+
+
 @pytest.mark.parametrize(
     ("text", "where"),
     [

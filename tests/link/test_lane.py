@@ -206,3 +206,14 @@ def test_an_empty_datagram_behind_one_that_waits_for_light_waits_too():
     pair.burst([(0, 1), (0, 0), (0, 0), (0, 0)])
     pair.impose(Overlay(0, None, "a", reorder=Pick(every=3), late_ns=2 * MS))
     pair.agree()
+
+
+def test_what_has_just_left_makes_room_within_a_batch() -> None:
+    """At 8 Mbit/s 1000 bytes take 1 ms: one of the three leaves as the second of the batch comes."""
+    timeline = constant("g", "s", Direction.UP, 8_000_000, 0.005, 1.0)
+    lane, channel = Lane(timeline, queue_bytes=3500), Channel(timeline, queue_bytes=3500)
+    for at_ns in ([0, 0, 0], [MS // 2, MS]):
+        lane.offer_many(Loose([bytes(1000)] * len(at_ns)), np.array(at_ns, dtype=np.int64))
+        for each in at_ns:
+            channel.offer(bytes(1000), each)
+    assert lane.counters.refused == channel.counters.refused == 1

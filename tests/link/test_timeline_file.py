@@ -213,3 +213,10 @@ def test_timelines_come_in_one_order_however_a_sky_was_made(tmp_path: Path) -> N
     made.save(tmp_path / "sky")
     orders = [list(each.timelines) for each in (made, backwards, Sky.load(tmp_path / "sky"))]
     assert orders == [[(0, Direction.UP), (0, Direction.DOWN), (1, Direction.UP)]] * 3
+
+
+def test_a_kept_file_is_written_byte_for_byte_again(tmp_path: Path) -> None:
+    """Whoever keeps skies by their bytes finds them again; it also pins the format of version 1."""
+    kept = Path(__file__).parents[1] / "reference" / "demo.sky"
+    Sky.load(kept).save(tmp_path / "again.sky")
+    assert (tmp_path / "again.sky").read_bytes() == kept.read_bytes()

@@ -160,6 +160,16 @@ def test_a_fibre_in_orbit_sees_a_flat_wave_and_one_on_the_ground_does_not() -> N
     assert down.gain_dB("fibre coupling, mean")[0] < -6.0
 
 
+def test_adaptive_optics_that_are_too_slow_for_the_air_cost_a_downlink_and_no_uplink() -> None:
+    slow, fast = (replace(RECEIVER, coupling=coupling.CorrectedFibre(hertz, 0.02)) for hertz in (5.0, 5000.0))
+    down_dB, up_dB = (
+        power_dBm(direction, SENDER, slow) - power_dBm(direction, SENDER, fast)
+        for direction in (Direction.DOWN, Direction.UP)
+    )
+    assert down_dB < -3.0
+    assert up_dB == 0.0
+
+
 @given(st.floats(1.0, 1e3), st.floats(0.01, 1.0))
 def test_spread_grows_with_turbulence_without_a_step(ratio: float, fried: float) -> None:
     radius = np.array([10.0])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import lfilter
 
 from linkemu.optics import driver, fading
 from linkemu.optics.driver import FINEST, SECONDS, Driver, SEGMENT_s, slot_means, step_for
@@ -39,6 +40,18 @@ def test_it_is_gaussian_with_matern_memory(step: float) -> None:
     for lag in (1, 2, 5):
         expected = driver.correlation(1.0, np.array([lag * step]))[0]
         assert np.mean(x[lag:] * x[:-lag]) == pytest.approx(expected, abs=6.0 / np.sqrt(independent))
+
+
+@pytest.mark.parametrize("step", [1 / 8, 1 / 2, 1.0])
+def test_the_recursion_is_exact(step: float) -> None:
+    """What white noise becomes in it has the covariance of the process, to rounding."""
+    b, a = driver.recursion(step)
+    impulse = np.zeros(round(60.0 / step))
+    impulse[0] = 1.0
+    answer = lfilter(b, a, impulse)
+    for lag in range(8):
+        covariance = float(answer[lag:] @ answer[: len(answer) - lag])
+        assert covariance == pytest.approx(driver.correlation(1.0, np.array([lag * step]))[0], abs=1e-9)
 
 
 @pytest.mark.parametrize("level", [-2.0, -1.5, -1.0])
@@ -77,6 +90,20 @@ def test_segments_join_without_a_step() -> None:
     assert len(edges) == 2
     steps = np.abs(np.diff(x))
     assert np.all(steps[edges] <= np.quantile(steps, 0.9999) * 2.0)
+
+
+def test_the_next_segment_is_faded_in_over_the_last_second() -> None:
+    one, rate = Driver(1, 7, "fade"), constant(60.0)
+    t_s, (plain,) = one.segment(START, rate, SEGMENT_s, FINEST)
+    ahead_s, (ahead,) = one.segment(START + 1, rate, 0.0, FINEST)
+    joined_s, (joined,) = one.joined(START, rate, rate, SEGMENT_s, FINEST)
+    leaving, coming = np.interp(joined_s, t_s, plain), np.interp(joined_s - SEGMENT_s, ahead_s, ahead)
+    early = joined_s <= 63.0
+    np.testing.assert_array_equal(joined[early], leaving[early])
+    begin, middle, end = np.searchsorted(joined_s, [63.0, 63.5, 64.0]) + np.array([1, 0, -1])
+    assert joined[begin] == pytest.approx(leaving[begin], abs=0.02)
+    assert joined[middle] == pytest.approx((leaving[middle] + coming[middle]) / np.sqrt(2.0), abs=0.02)
+    assert joined[end] == pytest.approx(coming[end], abs=0.02)
 
 
 def test_the_last_second_has_the_law_too() -> None:

@@ -74,6 +74,17 @@ def test_each_correction_couples_more_than_the_one_before() -> None:
     assert bare[2] == pytest.approx(coupling.BEST / (1.0 + 4.0**2))
 
 
+def test_what_corrections_leave_of_the_phase_is_as_published() -> None:
+    one = np.array([0.4])
+
+    def left(kind: coupling.Coupling, greenwood_Hz: float) -> float:
+        return float(coupling.residual_rad2(kind, 0.4, one, greenwood_Hz)[0])
+
+    assert left(TiltedFibre(), 0.0) == pytest.approx(0.134)  # Noll 1976, table IV, at D = r0
+    assert left(CorrectedFibre(200.0, 0.4), 0.0) == pytest.approx(0.28)  # Hardy 1998, at pitch = r0
+    assert left(CorrectedFibre(200.0, 1e-6), 200.0) == pytest.approx(1.0)  # Greenwood 1977: 1 rad at f = fG
+
+
 def test_without_air_only_the_mode_mismatch_is_left() -> None:
     for kind in KINDS[1:]:
         assert coupling.efficiency(kind, 0.1, np.array([np.inf]), 0.0)[0] == pytest.approx(coupling.BEST)

@@ -147,7 +147,8 @@ def test_an_edit_by_hand_is_found_at_its_line(copy: Path) -> None:
     ("rows", "problem"),
     [
         ({}, "expected a list"),
-        ([{"link": 9, "direction": "up", "start_ns": 0}], "fault 1"),
+        ([{"link": 1, "direction": "up", "start_ns": 0}], "fault 1"),
+        ([{"link": -1, "direction": "up", "start_ns": 0}], "fault 1"),
         ([{"link": 0, "direction": "left", "start_ns": 0}], "fault 1"),
         ([{"link": 0, "direction": "up", "start_ns": 5, "end_ns": 4}], "end_ns"),
         ([{"link": 0, "direction": "up", "start_ns": 5, "colour": 4}], "colour"),

@@ -13,6 +13,7 @@ from linkemu.link.outages import Outage
 from linkemu.link.timeline import Cause
 from linkemu.record import difference, opening
 from linkemu.record.chain import ChainWriter
+from linkemu.record.layout import SKY_TRACE
 from linkemu.record.manifest import Pace
 from linkemu.record.played import Played
 from linkemu.record.recording import Recording
@@ -28,17 +29,19 @@ def written(
     completed_s: float = 3.0,
     delivered: int = 5,
     clock: str = "virtual",
+    trace: str = "run",
+    end: str = "verified",
 ) -> opening.Record:
     """A record that says just this."""
     recording = Recording.begin(directory, "run", small, Pace(clock))  # type: ignore[arg-type]
-    chain = ChainWriter(recording.trace("run"))
+    chain = ChainWriter(recording.trace(trace))
     for event in events:
         chain.write(f'{{"t":0,"what":"{event}","who":"x"}}')
     chain.close()
     link = {"station": "koganei", "satellite": "iss", "direction": "up"}
     figures = {"delivered_bytes": delivered, "delivered_frames": 1, "erased_frames": 0}
     recording.finish(
-        transfers=[{**TRANSFER, "times": {"verified": completed_s}}],
+        transfers=[{**TRANSFER, "times": {end: completed_s}}],
         fidelity={"links": [{**link, **figures}]},
     )
     return opening.load(directory)
@@ -107,6 +110,39 @@ OUTAGES = st.lists(
     ),
     unique=True,
 ).map(lambda every: sorted(every, key=lambda each: (each.start_s, each.end_s)))
+
+
+@pytest.mark.parametrize(("events", "records"), [(("a",), []), (("a", "b", "c"), []), (("a", "c"), [2])])
+def test_what_doors_played_is_compared_at_any_clock_as_far_as_both_went(
+    tmp_path: Path, small: Played, events: tuple[str, ...], records: list[int]
+) -> None:
+    first, second = (
+        written(tmp_path / name, small, clock="real", trace=SKY_TRACE, events=each)
+        for name, each in (("one", ("a", "b")), ("two", events))
+    )
+    found = difference.compare(first, second)
+    assert found.compared_traces == (SKY_TRACE,)
+    assert [each.record for each in found.records] == records
+
+
+def test_a_transfer_that_failed_is_over_too(tmp_path: Path, small: Played) -> None:
+    first, second = (
+        written(tmp_path / name, small, end="failed", completed_s=at_s)
+        for name, at_s in (("one", 3.0), ("two", 4.0))
+    )
+    (found,) = difference.compare(first, second).transfers
+    assert (found.figure, found.first, found.second) == ("completed_s", 3.0, 4.0)
+    assert difference.compare(first, second, within_s=1.0).is_same
+
+
+def test_all_who_joined_a_recording_are_heard(tmp_path: Path, small: Played) -> None:
+    recording = Recording.begin(tmp_path / "run", "run", small, Pace("virtual"))
+    recording.join(lambda: {"reports": [1]})
+    recording.join(lambda: {"more": {"a": 2}, "nothing": None})
+    recording.finish()
+    found = opening.load(tmp_path / "run")
+    assert (found.document("reports"), found.document("more")) == ([1], {"a": 2})
+    assert not (tmp_path / "run" / "nothing.json").exists()
 
 
 @given(OUTAGES, OUTAGES)

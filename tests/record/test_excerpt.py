@@ -24,6 +24,7 @@ from linkemu.record import opening
 from linkemu.record.excerpt import Excerpt
 from linkemu.record.played import Played
 from linkemu.runtime import past
+from linkemu.schedule import NodeFault
 from tests.record import made
 
 S = 10**9
@@ -78,6 +79,52 @@ def test_a_cut_begins_later_and_its_work_is_asked_in_its_place(demo: Played) -> 
     assert [each.at_s for each in part.scenario.transfers] == pytest.approx(
         [max(0.0, at_s - 10.0004) * 2 for at_s in before if at_s < 40.0], abs=1e-3
     )
+
+
+def test_work_of_before_the_cut_is_asked_at_its_start_and_work_after_it_is_not(demo: Played) -> None:
+    assert demo.scenario is not None
+    times_s = (5.0, 15.0, 39.9, 40.0, 50.0)
+    asked = replace(
+        demo.scenario, transfers=tuple(replace(demo.scenario.transfers[0], at_s=at_s) for at_s in times_s)
+    )
+    part = Excerpt(start_ns=10 * S, length_ns=30 * S, slow=Fraction(2)).work(asked, 60 * S)
+    assert [each.at_s for each in part.transfers] == pytest.approx([0.0, 10.0, 59.8])
+    rest = Excerpt(start_ns=10 * S).work(asked, 65 * S)
+    assert [each.at_s for each in rest.transfers] == pytest.approx([0.0, 5.0, 29.9, 30.0, 40.0])
+
+
+def test_durations_stretch_and_rates_shrink_with_the_sky(demo: Played) -> None:
+    whole = {"link": 0, "direction": "up", "start_ns": 2 * S, "end_ns": 4 * S}
+    faults = (
+        {**whole, "delay_ns": 8, "rate_cap_bps": 1000},
+        {**whole, "delay_added_ns": 10, "rate_bps": 1},
+        {**whole, "reorder": {"every": 2}, "late_ns": 12, "rate_cap_bps": 0},
+    )
+    strikes = (NodeFault("iss", "clock", 0, None, shift_ns=14, drift_ppm=3.0), NodeFault("iss", "kill", S))
+    part = Excerpt(slow=Fraction(2), rounds=2).apply(replace(demo, faults=faults, strikes=strikes))
+    later = reshape.end_ns(part.sky) // 2
+    moved = {"link": 0, "direction": "up", "start_ns": 4 * S, "end_ns": 8 * S}
+    first = (
+        {**moved, "delay_ns": 16, "rate_cap_bps": 500},
+        {**moved, "delay_added_ns": 20, "rate_bps": 1},
+        {**moved, "reorder": {"every": 2}, "late_ns": 24, "rate_cap_bps": 0},
+    )
+    assert part.faults == (
+        *first,
+        *({**row, "start_ns": 4 * S + later, "end_ns": 8 * S + later} for row in first),
+    )
+    assert part.strikes == (
+        NodeFault("iss", "clock", 0, later, shift_ns=28, drift_ppm=3.0),
+        NodeFault("iss", "kill", 2 * S),
+        NodeFault("iss", "clock", later, 2 * later, shift_ns=28, drift_ppm=3.0),
+        NodeFault("iss", "kill", 2 * S + later),
+    )
+
+
+def test_what_happens_at_once_before_or_after_the_cut_is_over_in_every_round(demo: Played) -> None:
+    kills = tuple(NodeFault("iss", "kill", at_s * S) for at_s in (5, 12, 40, 41))
+    part = Excerpt(start_ns=10 * S, length_ns=30 * S, rounds=2).apply(replace(demo, strikes=kills))
+    assert [each.start_ns // S for each in part.strikes] == [2, 32]
 
 
 def test_a_shift_moves_the_sky_against_the_work(demo: Played) -> None:

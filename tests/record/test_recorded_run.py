@@ -16,6 +16,7 @@ from linkemu.record.manifest import Pace
 from linkemu.record.played import Played
 from linkemu.record.recording import Recording
 from linkemu.runtime.composed import Result
+from linkemu.scenario import loads
 from tests.record import made
 
 TIMES = 5
@@ -75,10 +76,20 @@ def test_a_run_that_died_replays_and_shows_its_trace_so_far(tmp_path: Path, smal
     path = tmp_path / "run" / "traces" / "run.jsonl"
     path.write_bytes(path.read_bytes()[:-20])
     found = opening.load(tmp_path / "run")
-    assert not found.is_complete
+    assert not found.is_complete and found.traces() == ["run"]
     trace = found.trace("run")
     assert (len(trace.events), trace.torn) == (result.events - 1, True)
     assert made.run(found.played).digest == result.digest
+
+
+def test_a_scenario_that_has_its_name_from_its_file_keeps_it(tmp_path: Path, small: Played) -> None:
+    """In the record its file has another one."""
+    made.scenario(tmp_path / "inputs")
+    unnamed = loads(made.TEXT.replace('name = "small"', ""), tmp_path / "inputs" / "a-pass.toml")
+    Recording.begin(tmp_path / "run", "run", replace(small, scenario=unnamed), Pace("virtual"))
+    again = opening.load(tmp_path / "run").played.scenario
+    assert again is not None
+    assert again.name == unnamed.name == "a-pass"
 
 
 def test_only_a_directory_of_its_own_is_taken(tmp_path: Path, small: Played) -> None:

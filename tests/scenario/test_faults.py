@@ -13,6 +13,7 @@ from linkemu.errors import ScenarioError
 from linkemu.machine import Direction
 from linkemu.scenario import Scenario, loads
 from linkemu.scenario.fault_shape import ALWAYS, KEYS
+from linkemu.scenario.model import Trouble
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -25,6 +26,15 @@ VALUES = {
     "rate": '"1 Mbit/s"', "delay": '"50 ms"', "added": '"1 ms"', "late": '"9 ms"', "period": '"5 s"',
     "length": '"1 s"', "depth": '"3 dB"', "shift": '"-2 s"', "drift_ppm": "40.5", "count": "2",
 }  # fmt: skip
+FIGURES = {
+    "start": ("start_s", 4.0), "duration": ("duration_s", 20.0), "station": ("station", "koganei"),
+    "satellite": ("satellite", "iss"), "direction": ("direction", Direction.UP), "node": ("node", "iss"),
+    "door": ("door", "web"), "every": ("every", 3), "share": ("share", 0.5), "of": ("of", "datagrams"),
+    "rate": ("rate_bps", 1_000_000), "delay": ("delay_s", 0.05), "added": ("added_s", 0.001),
+    "late": ("late_s", 0.009), "period": ("period_s", 5.0), "length": ("length_s", 1.0),
+    "depth": ("depth_dB", 3.0), "shift": ("shift_s", -2.0), "drift_ppm": ("drift_ppm", 40.5),
+    "count": ("count", 2),
+}  # fmt: skip
 APART = ({"every", "share"}, {"delay", "added"})
 
 
@@ -35,6 +45,12 @@ def load(**keys: str) -> Scenario:
 
 def fault(kind: str, keys: set[str]) -> Scenario:
     return load(kind=f'"{kind}"', **{key: VALUES[key] for key in sorted(keys)})
+
+
+def trouble(kind: str, keys: set[str]) -> Trouble:
+    """What a fault of these keys is to be read as."""
+    figures = dict(FIGURES[key] for key in keys)
+    return Trouble(kind, **{"start_s": 0.0, "duration_s": None, **figures})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", sorted(KEYS))
@@ -54,10 +70,14 @@ def test_every_kind_is_read_and_told(kind: str) -> None:
         assert [(c.start_s, c.duration_s) for c in scenario.clouds[1:]] == [
             (4.0, 1.0), (9.0, 1.0), (14.0, 1.0), (19.0, 1.0),
         ]  # fmt: skip
-    else:
-        [trouble] = scenario.troubles
-        assert trouble.kind == kind
-        assert trouble.shift_s in (None, -2.0) and trouble.depth_dB in (None, 3.0)
+    of_timelines = kind in ("blackout", "cloud")
+    assert scenario.troubles == (() if of_timelines else (trouble(kind, keys),))
+
+
+@pytest.mark.parametrize(("kind", "key"), [("loss", "share"), ("delay", "added")])
+def test_what_stands_instead_of_another_figure_is_read_too(kind: str, key: str) -> None:
+    keys = {*KEYS[kind][0], "start", key}
+    assert fault(kind, keys).troubles == (trouble(kind, keys),)
 
 
 @pytest.mark.parametrize(
@@ -70,12 +90,31 @@ def test_every_kind_is_read_and_told(kind: str) -> None:
         ("rate", {"start", "duration", "station", "satellite", "rate", "every"}, "has no every, only"),
         ("loss", {"start", "duration", "station", "satellite", "every", "share"}, "either every or share"),
         ("delay", {"start", "duration", "station", "satellite"}, "a delay takes either delay or added"),
+        ("delay", {"start", "duration", "station", "satellite", "delay", "added"}, "either delay or added"),
         ("cloud", {"start", "duration", "station", "period"}, "period and length go together"),
     ],
 )  # fmt: skip
 def test_keys_of_other_kinds_are_refused(kind: str, keys: set[str], problem: str) -> None:
     with pytest.raises(ScenarioError, match=re.escape(problem)):
         fault(kind, keys)
+
+
+@pytest.mark.parametrize(
+    ("period", "length", "problem"),
+    [
+        ('"5 s"', '"5 s"', "length must be below period"),
+        ('"5 s"', '"4.999 s"', None),
+        ('"2 ms"', '"1 ms"', None),  # 10000 of them in 20 s
+        ('"1.99 ms"', '"1 ms"', "more than 10000 periods"),
+    ],
+)
+def test_a_train_of_clouds_has_gaps_and_an_end(period: str, length: str, problem: str | None) -> None:
+    keys = {"kind": '"cloud"', **{key: VALUES[key] for key in ("start", "duration", "station")}}
+    if problem is None:
+        assert len(load(**keys, period=period, length=length).clouds) > 4
+    else:
+        with pytest.raises(ScenarioError, match=problem):
+            load(**keys, period=period, length=length)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from linkemu.errors import ScenarioError
 from linkemu.machine import Direction
 from linkemu.scenario import Scenario, load, loads
+from linkemu.scenario.model import Acquisition, Cloud, Front, Mode, Modem, Terminal, Turbulence
 from tests import one_pass
 
 GOOD = one_pass.text(75, seed=3, start="2024-05-10T18:51:00Z", elements="sets.tle")
@@ -88,7 +89,7 @@ at = "20 s"
 station = "koganei"
 satellite = "iss"
 action = "get"
-name = "old.bin"
+name = "an-old.bin"
 [[transfer]]
 station = "koganei"
 satellite = "iss"
@@ -114,7 +115,7 @@ priority = 2
         place.parent / "image.tif",
         None,
     )
-    assert (get.action, get.at_s, get.name, get.file) == ("get", 20.0, "old.bin", None)
+    assert (get.action, get.at_s, get.name, get.file) == ("get", 20.0, "an-old.bin", None)
 
 
 def test_a_terminal_of_its_own_starts_from_a_preset(place: Path) -> None:
@@ -136,6 +137,141 @@ modes = [
     # One photon of 1550 nm carries 1.28158e-19 J.
     assert terminal.modes[0].sensitivity_W == pytest.approx(100 * 1e8 * 1.28158e-19, rel=1e-5)
     assert terminal.modes[1].sensitivity_W == pytest.approx(1e-9)
+
+
+def test_every_figure_of_a_terminal_has_its_own_place(place: Path) -> None:
+    mine = """
+[[terminal]]
+id = "mine"
+wavelength = "1064 nm"
+power = "2 W"
+aperture = "40 cm"
+obscuration = "10 cm"
+divergence = "11 urad"
+jitter = "3 urad"
+jitter_bandwidth = "33 Hz"
+transmit_loss = "4 dB"
+receive_loss = "5 dB"
+bias = "6 urad"
+truncation = 0.7
+coupling = "adaptive"
+ao_bandwidth = "88 Hz"
+ao_pitch = "9 cm"
+detection = "coherent"
+field_of_view = "12 urad"
+filter = "13 nm"
+radio = "14 kbit/s"
+slew = "1 rad/s"
+acquisition = "16 s"
+hold = "17 s"
+sun_exclusion = "18 deg"
+source = "made up"
+modes = [{ rate = "19 kbit/s", sensitivity = "20 nW", name = "a", slope = "0.21 dB" }]
+modem = { adaptation = "adaptive", margin = "1 dB", step_up = "2 dB", step_down = "3 dB", dwell = "4 s", \
+report = "5 s", filter = "6 s", silence = "7 s", interleaver = "8 s" }
+"""
+    read = loads(GOOD.replace('"illuma-t"', '"mine"') + mine, place).satellites[0].terminal
+    angles = {name: round(getattr(read, name), 12) for name in ("divergence_rad", "jitter_rad", "bias_rad")}
+    expected = Terminal(
+        id="mine",
+        wavelength_m=1064e-9,
+        power_W=2.0,
+        aperture_m=0.4,
+        obscuration_m=0.1,
+        divergence_rad=11e-6,
+        jitter_rad=3e-6,
+        transmit_loss_dB=4.0,
+        receive_loss_dB=5.0,
+        modes=(Mode(19_000, 20e-9, 0.21, "a"),),
+        slew_radps=1.0,
+        acquisition_mean_s=16.0,
+        hold_s=17.0,
+        sun_exclusion_rad=read.sun_exclusion_rad,
+        source="made up",
+        bias_rad=6e-6,
+        truncation=0.7,
+        front=Front("adaptive", 88.0, 0.09, "coherent", 12e-6, 13e-9),
+        modem=Modem("adaptive", 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0),
+        radio_bps=14_000,
+        jitter_bandwidth_Hz=33.0,
+    )
+    assert dataclasses.replace(read, **angles) == expected
+    assert read.sun_exclusion_rad == pytest.approx(18.0 * 3.141592653589793 / 180.0)
+
+
+def test_every_figure_of_the_air_and_of_the_search_has_its_own_place(place: Path) -> None:
+    scenario = loads(
+        GOOD
+        + """
+[weather]
+cloud_cover = 0.1
+genus = "cumulus"
+base = "200 m"
+cirrus = 0.3
+visibility = "4 km"
+rain = "5 mm/h"
+snow = "6 mm/h"
+wind_from = "90 deg"
+[acquisition]
+shape = 2
+reacquire = "3 s"
+short_loss = "4 s"
+coarse = "5 s"
+fine = "6 s"
+spin_up = "7 s"
+[turbulence]
+model = "slc"
+wind = "8 m/s"
+ground = 9e-15
+wander = "belmonte"
+precompensation = true
+""",
+        place,
+    )
+    sky = scenario.stations[0].sky
+    assert (sky.cover, sky.genus, sky.base_m, sky.cirrus) == (0.1, "cumulus", 200.0, 0.3)
+    assert (sky.visibility_m, sky.rain_mmph, sky.snow_mmph) == (4000.0, 5.0, 6.0)
+    assert sky.wind_from_rad == pytest.approx(3.141592653589793 / 2.0)
+    assert scenario.acquisition == Acquisition(2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
+    assert scenario.turbulence == Turbulence("slc", 8.0, 9e-15, "belmonte", True)
+
+
+def test_a_start_is_kept_in_utc(place: Path) -> None:
+    start = loads(GOOD.replace("18:51:00Z", "20:51:00+02:00"), place).start
+    assert isinstance(start, datetime)
+    assert start.isoformat() == "2024-05-10T18:51:00+00:00"
+
+
+def test_bounds_of_ports_names_and_photons(place: Path) -> None:
+    for port, ok in ((65535, True), (65536, False)):
+        text = GOOD + f'http = "127.0.0.1:{port}"\n'
+        if ok:
+            assert loads(text, place).stations[0].http == ("127.0.0.1", port)
+        else:
+            assert "station[0].http" in problems(text, place)
+    work = '[[transfer]]\nstation = "koganei"\nsatellite = "iss"\naction = "get"\nname = "{}"\n'
+    assert loads(GOOD + work.format("é" * 127), place).transfers[0].name == "é" * 127
+    assert "transfer[0].name" in problems(GOOD + work.format("é" * 128), place)  # 256 bytes
+    dark = '[[terminal]]\nid = "mine"\npreset = "illuma-t"\n'
+    dark += 'modes = [{ rate = "1 Mbit/s", sensitivity = "0 photons/bit" }]\n'
+    assert "not above zero" in problems(GOOD + dark, place)["terminal[0].modes[0].sensitivity"]
+
+
+def test_a_bank_of_clouds_ends_with_its_fault(place: Path) -> None:
+    bank = """
+[[fault]]
+kind = "cloud"
+station = "koganei"
+start = "10 s"
+duration = "25 s"
+"""
+    train = bank + 'period = "10 s"\nlength = "6 s"\n'
+    assert loads(GOOD + bank, place).clouds == (Cloud("koganei", 10.0, 25.0),)
+    assert loads(GOOD + train, place).clouds == (
+        Cloud("koganei", 10.0, 6.0),
+        Cloud("koganei", 20.0, 6.0),
+        Cloud("koganei", 30.0, 5.0),
+    )
 
 
 def test_the_queue_holds_a_quarter_second_of_the_fastest_mode(place: Path) -> None:

@@ -18,6 +18,7 @@ from linkemu.transfer.receiver import Receiver
 from linkemu.transfer.report import Report, Section, State
 from linkemu.transfer.sender import Sender
 from linkemu.transfer.settings import Counters, Settings
+from linkemu.transfer.subject import Subject
 
 CUE = LinkCue(10_000_000, True, 0.005)
 
@@ -223,3 +224,25 @@ def test_what_was_declined_is_told_anew_once_the_light_is_back() -> None:
     receiving.receiver.resume()
     receiving.polled(3, 3)
     assert receiving.told == [FileOffered(file, file.file_id, 0, None)] * 2
+
+
+def test_news_is_stated_three_times_and_then_the_rest_alone() -> None:
+    holdings, file = Holdings(), manifest("a")
+    holdings.know(file)
+    progress = holdings.progress(file.file_id)
+    assert progress is not None
+    subject = Subject()
+    windows = []
+    for turn in range(9):
+        if turn == 3:
+            holdings.stored(file.chunks[2])
+            subject.came_again((2,))
+        subject.look(progress)
+        windows.append((subject.repeats, subject.window(progress)))
+        subject.state()
+    whole, news = (0, 4), (2, 3)
+    assert windows == [
+        *((left, whole) for left in (3, 2, 1)),
+        *((left, news) for left in (3, 2, 1)),
+        *((0, whole) for _ in range(3)),
+    ]

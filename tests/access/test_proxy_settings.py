@@ -160,6 +160,19 @@ def test_a_rate_that_is_off_is_told_either_way_and_so_are_drops(each_ns, error):
     assert drops.startswith("3 datagrams were dropped in front of the door")
 
 
+def test_only_pieces_back_to_back_and_a_second_of_them_make_a_rate():
+    def rate(pieces, *starts, held=()):
+        gauge = Gauge("up", [(0, 9000 * MS)])
+        for k, start in enumerate([k * MS for k in range(pieces)] + [each * MS for each in starts]):
+            gauge.delivered(1000, start, start + MS, start + 6 * MS, start + 6 * MS, held=k in held)
+        return gauge.report().requested_rate_bps
+
+    assert rate(1001) == pytest.approx(8e6)
+    assert rate(1000) is None, "under a second"
+    assert rate(1000, 500) is None, "one that went again, behind its place"
+    assert rate(1001, held=(500,)) is None, "neither the one that waited for its sink nor the one after"
+
+
 def test_lateness_by_a_deaf_client_is_not_ours():
     gauge = Gauge("down", [(0, 1000 * MS)])
     gauge.delivered(1000, 0, MS, 6 * MS, 900 * MS, held=True)

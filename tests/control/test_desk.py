@@ -182,6 +182,43 @@ def test_events_come_with_their_times_and_only_to_who_listens():
         ]
 
 
+def test_an_edge_is_told_once_though_asked_at_its_very_moment():
+    row = {"station": "ground", "satellite": "orbit", "direction": "up", "rate_cap_bps": 0}
+    with bench() as at:
+        at.ask("listen", on=True)
+        at.ask("batch", impose=[row])
+        at.now_ns = 11 * MS
+        assert sorted(each["event"] for each in at.told()) == ["light", "override"]
+        at.ask("batch", impose=[{**row, "start_s": 5.0}])
+        assert at.told() == []
+        at.ask("listen", on=False)
+        at.now_ns = 6000 * MS
+        assert at.told() == []
+
+
+def test_a_door_that_is_absent_keeps_a_batch_from_the_links():
+    row = {"station": "ground", "satellite": "orbit", "rate_cap_bps": 0}
+    with bench() as at:
+        assert at.ask("batch", impose=[row], doors={"absent": False})["blame"] == "absent"
+        assert at.ask("state")["done"]["overrides"] == []
+
+
+def test_who_does_not_read_is_told_how_much_was_left_out():
+    with bench() as at:
+        told, raw = 3000, b""
+        for number in range(told):
+            at.desk._tell({"event": "x" * 1000, "at_s": float(number)})
+        while at.desk._line.waiting_bytes:
+            raw += at._ours.recv(1 << 20)
+            at.desk.serve()
+        at.desk._tell({"event": "last", "at_s": 9e3})
+        while not raw.endswith(b'"at_s":9000.0}\n'):
+            raw += at._ours.recv(1 << 20)
+        came = [json.loads(line) for line in raw.splitlines()]
+        assert [each["event"] for each in came[-2:]] == ["left-out", "last"]
+        assert came[-2]["count"] == told - len(came[:-2]) > 500
+
+
 @given(JSON)
 def test_a_door_is_read_or_refused(document):
     try:

@@ -13,12 +13,12 @@ from doors import sky
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linkemu.access.desk import Desk
+from linkemu.access.desk import Desk, _edge_after, _is_lit, _until_ns
 from linkemu.access.exec_desk import Links
 from linkemu.access.exec_laser import Beam
 from linkemu.access.line import Line
 from linkemu.access.settings import Door
-from linkemu.errors import FormatError
+from linkemu.errors import FormatError, InputError
 from linkemu.machine import Direction
 
 MS = 10**6
@@ -194,6 +194,53 @@ def test_an_edge_is_told_once_though_asked_at_its_very_moment():
         at.ask("listen", on=False)
         at.now_ns = 6000 * MS
         assert at.told() == []
+
+
+def test_a_bound_that_is_missed_is_told_once_whatever_its_figures():
+    with bench() as at:
+        at.desk._stage._report = lambda: {"directions": [{"direction": "up", "warnings": warnings}]}
+        warnings = ["late by 5 ms"]
+        at.ask("listen", on=True)
+        assert [each["warning"] for each in at.told()] == ["up: late by 5 ms"]
+        for second, told in ((3, ["late by 7 ms"]), (6, []), (9, ["late by 9 ms", "rate off by 1 %"])):
+            at.now_ns, warnings = second * 1000 * MS, told
+            expected = {3: [], 6: [], 9: ["up: late by 9 ms", "up: rate off by 1 %"]}[second]
+            assert [each["warning"] for each in at.told()] == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "blame"),
+    [
+        ({"do": "connections", "door": "d", "most": 501}, "input"),
+        ({"do": "connections", "door": "d", "most": 0}, "input"),
+        ({"do": "connections", "door": "d", "most": 500}, "absent"),
+        ({"do": "drop", "names": "a"}, "input"),
+        ({"do": "open", "door": {"name": "two\nlines"}}, "input"),
+        ({"do": "two\nlines"}, "input"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_line_by_whom_it_blames(asked, blame):
+    with bench() as at:
+        assert at.ask(**asked)["blame"] == blame
+
+
+def test_light_by_its_edges():
+    lights = [(10, 20), (30, 40)]
+    assert [_edge_after(lights, now) for now in (0, 10, 19, 20, 29, 30, 39, 40)] == [
+        *(10, 20, 20, 30, 30, 40, 40, None),
+    ]
+    assert [_is_lit(lights, now) for now in (9, 10, 19, 20, 30, 40)] == [
+        False,
+        True,
+        True,
+        False,
+        True,
+        False,
+    ]
+    for wrong in (None, True, "5", -1, 2e9):
+        with pytest.raises(InputError, match="until_s"):
+            _until_ns({"until_s": wrong})
+    assert _until_ns({"until_s": 1.5}) == 1500 * MS
 
 
 def test_a_door_that_is_absent_keeps_a_batch_from_the_links():

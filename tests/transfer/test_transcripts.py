@@ -552,8 +552,8 @@ def test_a_refused_file_is_given_up(world: World) -> None:
 
 def test_a_file_that_was_asked_for_and_is_not_wanted_any_more_is_not_asked_for_again(world: World) -> None:
     ground, satellite = world.nodes
-    file = satellite.catalogue["a"] = Manifest.of("a", b"hello", 65536)
-    satellite.contents[file.file_id] = b"hello"
+    file = satellite.catalogue["a"] = Manifest.of("a", noise(2_000_000), 65536)
+    satellite.contents[file.file_id] = noise(2_000_000)
     ground.endpoint.request("a", 0, 0.0)
     world.run(1.0, done=lambda: bool(ground.told(FileOffered)))
     ground.endpoint.decline(file.file_id, "no space", world.now)

@@ -126,6 +126,13 @@ def test_what_is_not_json_ends_the_channel(data):
         assert at.desk.serve() is False
 
 
+@pytest.mark.parametrize("line", [b"{\n", b"[1]\n", b"3\n"])
+def test_who_writes_no_object_is_heard_no_more_though_the_channel_is_open(line):
+    with bench() as at:
+        at._ours.sendall(line)
+        assert at.desk.serve() is False
+
+
 def test_a_line_without_end_is_refused():
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -217,6 +224,7 @@ def test_a_bound_that_is_missed_is_told_once_whatever_its_figures():
         ({"do": "drop", "names": "a"}, "input"),
         ({"do": "open", "door": {"name": "two\nlines"}}, "input"),
         ({"do": "two\nlines"}, "input"),
+        ({"do": "close", "door": "two\nlines"}, "absent"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_one_line_by_whom_it_blames(asked, blame):

@@ -46,3 +46,12 @@ def test_a_tray_is_used_again_once_all_of_it_has_gone() -> None:
     assert mail(*much, trays=trays).tray is not first.tray, "one is still to come out"
     first.gone(1)
     assert mail(*much, trays=trays).tray is first.tray
+
+
+def test_mail_that_shares_a_tray_is_not_written_over() -> None:
+    trays = Trays()
+    first, second = mail(10, trays=trays), mail(10, trays=trays)
+    assert first.tray is second.tray
+    first.gone(1)
+    mail(10, 10, trays=trays)
+    assert bytes(second.bytes_of(0, 1)) == b"\1" * 10

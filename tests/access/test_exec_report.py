@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -80,6 +81,26 @@ def test_each_stretch_of_light_has_its_edges_as_they_were_seen() -> None:
     assert first["last_s"] == pytest.approx(0.5 + 40e-6, abs=1e-9)
     assert (second["start_s"], second["end_s"]) == (0.7003, 10.0)
     assert second["first_s"] == pytest.approx(0.7003 + 40e-6, abs=1e-9)
+
+
+def test_what_does_not_follow_at_once_makes_no_rate_and_a_short_delay_no_late_outage() -> None:
+    row = lit(1_900_000).report(2 * 10**9, 0, BUSY)
+    assert row["requested_rate_bps"] == pytest.approx(12e6, rel=1e-6), "the dark between is no part of it"
+    (told,) = row["warnings"]
+    assert told.startswith("delay was late by 1.90 ms")
+
+
+def test_a_burst_in_the_dark_is_counted_and_one_out_of_turn_keeps_the_edges() -> None:
+    witness = lit(0)
+    first, second = witness.report(2 * 10**9, 0, BUSY)["edges"]
+    last = witness._last
+    assert last is not None
+    for start_ns in (600_000_000, 100_000_000, 800_000_000):
+        flight = replace(last[0], start_ns=start_ns, end_ns=start_ns + 1000, due_ns=start_ns + 5_001_000)
+        witness.delivered(flight, flight.due_ns)
+    row = witness.report(2 * 10**9, 0, BUSY)
+    assert row["dark_bursts"] == 1
+    assert row["edges"] == [first, second]
 
 
 def test_an_outage_that_was_imposed_has_edges_too() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -148,3 +149,22 @@ def test_a_plain_packet_weighs_its_bytes() -> None:
 
 def test_arp_is_no_light() -> None:
     assert frame_of(bytes(VNET_BYTES) + ETHERNET + bytes(28), len(ETHERNET)) is None
+
+
+@pytest.mark.parametrize("tcp", [True, False])
+def test_a_super_packet_of_nothing_is_one_packet_and_a_torn_one_is_none(tcp: bool) -> None:
+    bare = super_packet(4, tcp, b"", 100, True, 0)
+    frame = frame_of(bare, 14)
+    assert frame is not None
+    assert (frame.count, frame.wire_bytes(0, 1), frame.cut(0, 1)) == (1, len(bare) - VNET_BYTES - 14, bare)
+    assert frame_of(bare[:-1], 14) is None
+    no_size = super_packet(4, tcp, b"payload", 0, True, 0)
+    frame = frame_of(no_size, 14)
+    assert frame is not None and frame.count == 1
+
+
+def test_a_piece_that_is_one_packet_is_no_super_packet() -> None:
+    frame = frame_of(super_packet(4, True, bytes(250), 100, True, 0), 14)
+    assert frame is not None and frame.count == 3
+    assert [struct.unpack_from("=BBHH", frame.cut(at, at + 1))[1::2] for at in range(3)] == [(0, 0)] * 3
+    assert struct.unpack_from("=BBHH", frame.cut(0, 2))[1::2] == (1, 100)

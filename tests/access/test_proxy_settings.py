@@ -31,6 +31,7 @@ def test_addresses():
     assert address("localhost:80", "--to") == ("localhost", 80)
     assert address("[::1]:8080", "--to") == ("::1", 8080)
     assert address("127.0.0.1:0", "--listen", any_port=True) == ("127.0.0.1", 0)
+    assert address("host:65535", "--to") == ("host", 65535)
     assert spoken(("::1", 80)) == "[::1]:80"
 
 
@@ -81,6 +82,24 @@ def test_the_file_carries_everything(tmp_path):
     assert Proxy.load(tmp_path / "file") == told
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"protocol": "sctp"},
+        {"uplink": "up"},
+        {"link": "a:b"},
+        {"name": 3},
+        {"listen": ["h", 65536]},
+        {"to": ["h"]},
+    ],
+)
+def test_a_door_with_a_strange_word_is_none(wrong):
+    document = Door(("::1", 1), ("h", 2)).document()
+    assert Door.of(document) == Door(("::1", 1), ("h", 2))
+    with pytest.raises(FormatError, match="not a door"):
+        Door.of(document | wrong)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"outages": ["hold", 1], "sky": 3}', "\x00"])
 def test_another_file_is_refused(tmp_path, text):
     (tmp_path / "file").write_text(text)
@@ -129,6 +148,29 @@ def test_a_bound_that_was_missed_is_said_with_its_cause(cpu_share, stolen_s, bla
     gauge.delivered(1000, 0, MS, 6 * MS, 9 * MS)
     (line,) = warnings([gauge.report()], cpu_share=cpu_share, stolen_s=stolen_s, drops=0)
     assert line.startswith("up: 3.0 ms late at p99") and blamed in line
+
+
+@pytest.mark.parametrize(("each_ns", "error"), [(1_002_000, "-0.20%"), (998_000, "+0.20%")])
+def test_a_rate_that_is_off_is_told_either_way_and_so_are_drops(each_ns, error):
+    gauge = Gauge("up", [(0, 3000 * MS)])
+    for k in range(2000):
+        gauge.delivered(1000, k * MS, (k + 1) * MS, (k + 6) * MS, 6 * MS + k * each_ns)
+    rate, drops = warnings([gauge.report()], cpu_share=0.0, stolen_s=0.0, drops=3)[-2:]
+    assert rate.startswith(f"up: rate off by {error}")
+    assert drops.startswith("3 datagrams were dropped in front of the door")
+
+
+def test_only_pieces_back_to_back_and_a_second_of_them_make_a_rate():
+    def rate(pieces, *starts, held=()):
+        gauge = Gauge("up", [(0, 9000 * MS)])
+        for k, start in enumerate([k * MS for k in range(pieces)] + [each * MS for each in starts]):
+            gauge.delivered(1000, start, start + MS, start + 6 * MS, start + 6 * MS, held=k in held)
+        return gauge.report().requested_rate_bps
+
+    assert rate(1001) == pytest.approx(8e6)
+    assert rate(1000) is None, "under a second"
+    assert rate(1001, 500) == pytest.approx(8e6), "but one that went again, behind its place"
+    assert rate(1001, held=(500,)) is None, "neither the one that waited for its sink nor the one after"
 
 
 def test_lateness_by_a_deaf_client_is_not_ours():

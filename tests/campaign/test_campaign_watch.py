@@ -199,3 +199,13 @@ def test_a_download_that_is_done_is_stated_no_more(scene: Scene) -> None:
     scene.states(3, node=STATION)
     scene.states(0, node=STATION)
     assert scene.seen == []
+
+
+def test_what_was_stated_must_be_there_when_the_run_ends(scene: Scene) -> None:
+    scene.holds(SATELLITE, scene.content)
+    scene.states(2)
+    scene.watch.finish(frozenset())
+    assert scene.seen == []
+    scene.watch.disks[SATELLITE] = SimulatedDisk()
+    scene.watch.finish(frozenset())
+    assert set(scene.seen) == {"acknowledged"}

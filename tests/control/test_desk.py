@@ -13,12 +13,12 @@ from doors import sky
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linkemu.access.desk import Desk
+from linkemu.access.desk import Desk, _edge_after, _is_lit, _until_ns
 from linkemu.access.exec_desk import Links
 from linkemu.access.exec_laser import Beam
 from linkemu.access.line import Line
 from linkemu.access.settings import Door
-from linkemu.errors import FormatError
+from linkemu.errors import FormatError, InputError
 from linkemu.machine import Direction
 
 MS = 10**6
@@ -126,6 +126,13 @@ def test_what_is_not_json_ends_the_channel(data):
         assert at.desk.serve() is False
 
 
+@pytest.mark.parametrize("line", [b"{\n", b"[1]\n", b"3\n"])
+def test_who_writes_no_object_is_heard_no_more_though_the_channel_is_open(line):
+    with bench() as at:
+        at._ours.sendall(line)
+        assert at.desk.serve() is False
+
+
 def test_a_line_without_end_is_refused():
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -180,6 +187,91 @@ def test_events_come_with_their_times_and_only_to_who_listens():
             ("override", "begins", 0.301),
             ("override", "ends", 0.5),
         ]
+
+
+def test_an_edge_is_told_once_though_asked_at_its_very_moment():
+    row = {"station": "ground", "satellite": "orbit", "direction": "up", "rate_cap_bps": 0}
+    with bench() as at:
+        at.ask("listen", on=True)
+        at.ask("batch", impose=[row])
+        at.now_ns = 11 * MS
+        assert sorted(each["event"] for each in at.told()) == ["light", "override"]
+        at.ask("batch", impose=[{**row, "start_s": 5.0}])
+        assert at.told() == []
+        at.ask("listen", on=False)
+        at.now_ns = 6000 * MS
+        assert at.told() == []
+
+
+def test_a_bound_that_is_missed_is_told_once_whatever_its_figures():
+    with bench() as at:
+        at.desk._stage._report = lambda: {"directions": [{"direction": "up", "warnings": warnings}]}
+        warnings = ["late by 5 ms"]
+        at.ask("listen", on=True)
+        assert [each["warning"] for each in at.told()] == ["up: late by 5 ms"]
+        for second, told in ((3, ["late by 7 ms"]), (6, []), (9, ["late by 9 ms", "rate off by 1 %"])):
+            at.now_ns, warnings = second * 1000 * MS, told
+            expected = {3: [], 6: [], 9: ["up: late by 9 ms", "up: rate off by 1 %"]}[second]
+            assert [each["warning"] for each in at.told()] == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "blame"),
+    [
+        ({"do": "connections", "door": "d", "most": 501}, "input"),
+        ({"do": "connections", "door": "d", "most": 0}, "input"),
+        ({"do": "connections", "door": "d", "most": 500}, "absent"),
+        ({"do": "drop", "names": "a"}, "input"),
+        ({"do": "open", "door": {"name": "two\nlines"}}, "input"),
+        ({"do": "two\nlines"}, "input"),
+        ({"do": "close", "door": "two\nlines"}, "absent"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_line_by_whom_it_blames(asked, blame):
+    with bench() as at:
+        assert at.ask(**asked)["blame"] == blame
+
+
+def test_light_by_its_edges():
+    lights = [(10, 20), (30, 40)]
+    assert [_edge_after(lights, now) for now in (0, 10, 19, 20, 29, 30, 39, 40)] == [
+        *(10, 20, 20, 30, 30, 40, 40, None),
+    ]
+    assert [_is_lit(lights, now) for now in (9, 10, 19, 20, 30, 40)] == [
+        False,
+        True,
+        True,
+        False,
+        True,
+        False,
+    ]
+    for wrong in (None, True, "5", -1, 2e9):
+        with pytest.raises(InputError, match="until_s"):
+            _until_ns({"until_s": wrong})
+    assert _until_ns({"until_s": 1.5}) == 1500 * MS
+
+
+def test_a_door_that_is_absent_keeps_a_batch_from_the_links():
+    row = {"station": "ground", "satellite": "orbit", "rate_cap_bps": 0}
+    with bench() as at:
+        assert at.ask("batch", impose=[row], doors={"absent": False})["blame"] == "absent"
+        assert at.ask("state")["done"]["overrides"] == []
+
+
+def test_who_does_not_read_is_told_how_much_was_left_out():
+    with bench() as at:
+        told, raw = 3000, b""
+        for number in range(told):
+            at.desk._tell({"event": "x" * 1000, "at_s": float(number)})
+        while at.desk._line.waiting_bytes:
+            raw += at._ours.recv(1 << 20)
+            at.desk.serve()
+        at.desk._tell({"event": "last", "at_s": 9e3})
+        while not raw.endswith(b'"at_s":9000.0}\n'):
+            raw += at._ours.recv(1 << 20)
+        came = [json.loads(line) for line in raw.splitlines()]
+        assert [each["event"] for each in came[-2:]] == ["left-out", "last"]
+        assert came[-2]["count"] == told - len(came[:-2]) > 500
 
 
 @given(JSON)

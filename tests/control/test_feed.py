@@ -33,3 +33,10 @@ async def test_only_the_wanted_kinds_are_told_and_all_if_none_is_named():
             reader.put({"event": kind, "at_s": 0.0})
         stream = events(reader, wanted)
         assert [(await anext(stream))["event"] for _ in expected] == expected
+
+
+async def test_who_hears_one_kind_alone_is_told_of_what_was_left_out_too():
+    reader = Reader()
+    for kind in ["light"] + ["door"] * MOST_WAITING:
+        reader.put({"event": kind, "at_s": 0.0})
+    assert (await anext(events(reader, frozenset({"light"}))))["event"] == "left-out"

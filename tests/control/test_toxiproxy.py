@@ -126,6 +126,18 @@ def test_a_timeout_holds_the_bytes_and_then_resets(shared):
         trip_s(client)
 
 
+def test_of_several_lives_the_shortest_counts_for_as_long_as_it_stands(shared):
+    for name, timeout_ms in (("long", 10_000_000), ("short", 0)):
+        toxic = {"name": name, "type": "reset_peer", "attributes": {"timeout": timeout_ms}}
+        assert asked(shared, "POST", "/proxies/door/toxics", toxic)[0] == 200
+    with pytest.raises(OSError), shared.connect() as client:
+        trip_s(client)
+    assert asked(shared, "DELETE", "/proxies/door/toxics/short")[0] == 204
+    with shared.connect() as client:
+        trip_s(client)
+    assert asked(shared, "DELETE", "/proxies/door/toxics/long")[0] == 204
+
+
 def test_a_proxy_is_moved_and_populated(shared):
     far = spoken(shared.far)
     wanted = [{"name": "a", "upstream": far}, {"name": "b", "upstream": far, "enabled": False}]
@@ -134,6 +146,14 @@ def test_a_proxy_is_moved_and_populated(shared):
     assert asked(shared, "POST", "/populate", wanted)[1]["proxies"][0] == made["proxies"][0]
     status, moved = asked(shared, "POST", "/proxies/a", {"upstream": "127.0.0.1:9"})
     assert (status, moved["upstream"], moved["listen"]) == (200, "127.0.0.1:9", made["proxies"][0]["listen"])
+    anywhere = [{"name": "a", "upstream": "127.0.0.1:9", "listen": "127.0.0.1:0"}]
+    assert asked(shared, "POST", "/populate", anywhere)[1]["proxies"] == [moved]
+    asked(shared, "POST", "/proxies/b/toxics", {"type": "latency", "attributes": {"latency": 100}})
+    assert len(shared.link.overrides()) == 1
+    assert asked(shared, "POST", "/proxies/b", {"upstream": "127.0.0.1:9"})[1]["toxics"] == []
+    assert shared.link.overrides() == [], "toxics go with their proxy"
+    assert asked(shared, "POST", "/reset")[0] == 204
+    assert asked(shared, "GET", "/proxies/b")[1]["enabled"] is True
     for name in "ab":
         assert asked(shared, "DELETE", f"/proxies/{name}")[0] == 204
 

@@ -94,7 +94,7 @@ async def _when_there(client: httpx.AsyncClient, path: str) -> httpx.Response:
 
 
 async def test_a_download_again_is_served_from_the_station_unless_wanted_anew(
-    client: httpx.AsyncClient,
+    client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     put = await client.put("/files/iss/x", content=CONTENT)
     await client.get(put.headers["location"], params={"wait": 20})
@@ -105,6 +105,10 @@ async def test_a_download_again_is_served_from_the_station_unless_wanted_anew(
     again = await client.get("/files/iss/x", params={"wait": 20}, headers={"Cache-Control": "no-cache"})
     assert again.status_code == 200 and again.content == CONTENT
     assert (await client.get(got.headers["location"])).json()["times"]["requested"] != first["requested"]
+    (fetched,) = (tmp_path / "ground" / "spool").glob("*.fetched")
+    fetched.unlink()
+    found = await client.get("/files/iss/x", params={"wait": 20})
+    assert found.status_code == 200 and found.content == CONTENT
 
 
 async def test_the_catalogue_lists_what_is_in_orbit(client: httpx.AsyncClient) -> None:
@@ -135,13 +139,14 @@ async def test_a_polling_client_hears_of_a_failure_once(client: httpx.AsyncClien
     assert (await client.get("/files/iss/none")).status_code == 202
 
 
-async def test_one_name_one_content(dark: httpx.AsyncClient) -> None:
+async def test_one_name_one_content(dark: httpx.AsyncClient, tmp_path: Path) -> None:
     first = await dark.put("/files/iss/n", content=b"one")
     again = await dark.put("/files/iss/n", content=b"one")
     assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
     other = await dark.put("/files/iss/n", content=b"two")
     assert other.status_code == 409
     assert other.headers["location"] == first.headers["location"]
+    assert list((tmp_path / "ground" / "spool").glob("*.draft")) == []
     assert (await dark.delete(first.headers["location"])).status_code == 204
     assert (await dark.get(first.headers["location"])).status_code == 404
     assert (await dark.put("/files/iss/n", content=b"two")).status_code == 202

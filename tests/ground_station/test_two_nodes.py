@@ -8,7 +8,7 @@ import pytest
 
 from linkemu.campaign.disk import SimulatedDisk
 from linkemu.errors import ResourceError
-from tests.two_nodes import CHUNK_BYTES, World, transfer
+from tests.two_nodes import CHUNK_BYTES, RATE_BPS, World, transfer
 
 SIZE = 20 * CHUNK_BYTES + 1234
 
@@ -57,6 +57,29 @@ def test_what_is_not_in_orbit_is_told() -> None:
     async def story(world: World) -> None:
         end = await world.ended("nothing", by=5.0)
         assert (end.state, end.problem) == ("failed", "no such file in orbit")
+
+    world.play(story)
+
+
+def test_what_failed_is_done_anew_by_a_later_entry_of_the_work_list() -> None:
+    world = World(
+        work=(transfer(0.5, "get", "x"), transfer(2.0, "put", "x", SIZE), transfer(4.0, "get", "x"))
+    )
+
+    async def story(world: World) -> None:
+        await world.until(6.0)
+        ends = [(state.action, state.state) for state in world.told if state.ended]
+        assert list(dict.fromkeys(ends)) == [("get", "failed"), ("put", "verified"), ("get", "verified")]
+
+    world.play(story)
+
+
+def test_the_rate_that_is_told_is_the_light_s_own() -> None:
+    world = World(work=(transfer(0.5, "put", "a", 100 * CHUNK_BYTES),))
+
+    async def story(world: World) -> None:
+        end = await world.ended("a", by=5.0)
+        assert end.rate_bps == pytest.approx(RATE_BPS, rel=0.2)
 
     world.play(story)
 

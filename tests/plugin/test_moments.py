@@ -21,6 +21,8 @@ LINE = Line(SKY, 0)
     ("moment", "now_s", "expected_s"),
     [
         ("AOS", 0, 10),
+        ("AOS", 10, 10),  # now is not past
+        ("AOS-20 s", 0, 0),  # before the sky begins
         ("AOS+5s", 0, 15),
         ("AOS + 5 s", 12, 15),
         ("AOS+5s", 16, 65),  # the first that isn't past

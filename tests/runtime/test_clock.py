@@ -38,11 +38,18 @@ def test_jumps_go_forward_and_are_counted(elapsed: int, skip: int) -> None:
         second.jump(1000 + elapsed, elapsed + skip - 1)
 
 
-def test_a_map_survives_on_disk_and_is_refused_after_a_reboot(tmp_path: Path) -> None:
+def test_scaled_time_stays_so_over_a_jump() -> None:
+    jumped = TimeMap((Piece(0, 0, 10.0),)).jump(100, 5000)
+    assert jumped.scenario_ns(103) == 5030
+    assert jumped.skipped_ns() == 4000
+
+
+def test_a_map_survives_on_disk_and_is_refused_after_a_reboot(tmp_path: Path, synced: list[Path]) -> None:
     path = tmp_path / "timemap.json"
     assert TimeMap.load(path) is None
     time_map = TimeMap((Piece(5, 0, 2.0),)).jump(1005, 10**9)
     time_map.save(path)
+    assert synced == [tmp_path / "timemap.json.tmp"], "durable before it has its name"
     assert TimeMap.load(path) == time_map
     path.write_text(path.read_text().replace('"boot": "', '"boot": "another-'))
     with pytest.raises(ClockError, match="rebooted"):
@@ -162,6 +169,22 @@ async def test_a_timer_never_fires_early() -> None:
         await asyncio.sleep(0.003)
         assert bool(fired) == (hand.ns >= 1_000_000)
     assert fired == [1.0]
+
+
+async def test_what_has_fired_or_was_given_up_holds_no_time_back() -> None:
+    monotonic_ns = 0
+    clock = MappedClock(TimeMap((Piece(0, 0),)), lambda: monotonic_ns)
+    fired, far = asyncio.Event(), asyncio.create_task(clock.sleep_until(90.0))
+    clock.call_at(5.0, fired.set, essential=True)
+    await asyncio.sleep(0)
+    assert clock.next_essential() == 5.0
+    monotonic_ns = 6 * 10**9
+    clock.adopt(clock.time_map)
+    await fired.wait()
+    assert clock.next_essential() == 90.0
+    far.cancel()
+    await asyncio.wait([far])
+    assert clock.next_essential() is None
 
 
 def test_time_is_unknown_before_the_emulator_tells_it() -> None:

@@ -85,3 +85,24 @@ async def test_full_tmpfs_keeps_what_was_there(disk: Disk, tmp_path: Path) -> No
         with pytest.raises(ResourceError, match="no space left"):
             await store(disk, tmp_path / "kept", b"n" * 200_000)
         assert await disk.read(tmp_path / "kept") == b"k" * 4096
+
+
+async def test_a_sync_reaches_the_system_and_leaves_no_descriptor(
+    disk: Disk, tmp_path: Path, synced: list[Path]
+) -> None:
+    paths = {tmp_path / name for name in "ab"}
+    await disk.size(tmp_path)  # whatever the threads need is there
+    before = len([*Path("/proc/self/fd").iterdir()])
+    for path in paths:
+        await disk.write(path, b"x")
+        await disk.append(path, b"y")
+    await disk.sync(*paths, cached=False)
+    await disk.sync(tmp_path)
+    assert set(synced[:2]) == paths and synced[2:] == [tmp_path]
+    assert len([*Path("/proc/self/fd").iterdir()]) <= before
+
+
+async def test_a_sync_that_fails_for_one_file_of_several_is_told(disk: Disk, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    with pytest.raises(ResourceError, match="absent: no such file"):
+        await disk.sync(tmp_path / "a", tmp_path / "absent")

@@ -103,3 +103,14 @@ def test_a_place_that_can_not_be_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError), RunDirectory(tmp_path / "file" / "run").held():
         pytest.fail("held under a file")
+
+
+def test_nothing_that_an_earlier_run_was_struck_with_is_told_of_the_next(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.prepare(fresh=False)
+    run.node_faults.write_text("{}\n")
+    (run.state / "kept").write_bytes(b"x")
+    run.prepare(fresh=False)
+    assert not run.node_faults.exists() and (run.state / "kept").exists()
+    run.prepare(fresh=True)
+    assert list(run.state.iterdir()) == []

@@ -86,11 +86,14 @@ def test_deep_nesting_does_no_harm() -> None:
         read_fault(b"[" * 100_000)
 
 
-def test_the_journal_holds_batches_whole_and_the_last_word_on_each_fault(tmp_path: Path) -> None:
+def test_the_journal_holds_batches_whole_and_the_last_word_on_each_fault(
+    tmp_path: Path, synced: list[Path]
+) -> None:
     up, down = (0, Direction.UP), (0, Direction.DOWN)
     records = Records(tmp_path)
     first = [(up, outage(S, None, "a")), (down, blackhole(S, None, "a"))]
     records.keep_overlays(first)
+    assert synced == [tmp_path / "overlays.jsonl"], "durable before it takes effect"
     records.keep_overlays([(up, Overlay(S, None, "b", delay_ns=5))])
     records.keep_overlays([(up, outage(S, 2 * S, "a")), (down, blackhole(S, 2 * S, "a"))])
     with (tmp_path / "overlays.jsonl").open("a") as file:

@@ -106,11 +106,43 @@ def test_a_poll_is_the_documented_bytes() -> None:
     assert encoded == head + struct.pack(">I", zlib.crc32(head + body)) + body
 
 
-def test_unknown_versions_are_refused_by_name() -> None:
+@pytest.mark.parametrize("version", [0, 2])
+def test_unknown_versions_are_refused_by_name(version: int) -> None:
     datagram = bytearray(sample())
-    datagram[2] = 2
-    with pytest.raises(FrameError, match="version 2"):
+    datagram[2] = version
+    with pytest.raises(FrameError, match=f"version {version}"):
         frames.decode(bytes(datagram))
+
+
+def test_what_trails_a_data_frame_is_not_taken_for_its_payload() -> None:
+    sound = frames.encode_data(1, False, 1, b"i" * 32, 100, 8, b"abc")
+    assert isinstance(frames.decode(sound), Data)
+    for datagram in (sound + b"d", sound[:-1]):
+        with pytest.raises(FrameError, match="its header says"):
+            frames.decode(datagram)
+    with pytest.raises(FrameError, match="without a payload"):
+        frames.decode(frames.encode_data(1, False, 1, b"i" * 32, 100, 8, b""))
+
+
+def test_a_request_names_something() -> None:
+    longest = Request(1, 2, 3, "n" * frames.MAX_NAME_BYTES)
+    assert decode(frames.encode_request(longest)) == longest
+    for wanted in ("", "n" * (frames.MAX_NAME_BYTES + 1), b"i" * 31):
+        with pytest.raises(FrameError, match="request of kind"):
+            frames.decode(frames.encode_request(Request(1, 2, 3, wanted)))
+
+
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        (Section(b"f" * 32, State.HELD, 0, 0, 3, 0, 0b1000, (), ()), "bits beyond its bitmap"),
+        (Section(b"f" * 32, State.HELD, 0, 0, 0, 9, 0, ((3, 3),), ()), "ranges out of order"),
+        (Section(b"f" * 32, State.HELD, 0, 0, 0, 9, 0, ((3, 5), (4, 6)), ()), "ranges out of order"),
+    ],
+)
+def test_a_statement_that_contradicts_itself_is_refused(section: Section, problem: str) -> None:
+    with pytest.raises(FrameError, match=problem):
+        decode(report.encode(Report(1, 1, 1, 0, 0, 0, (section,))))
 
 
 def test_unknown_types_are_refused() -> None:

@@ -21,6 +21,7 @@ from linkemu.transfer.events import (
     FileComplete,
     FileOffered,
     FileRefused,
+    FileRequested,
     FileVerified,
     RequestRefused,
 )
@@ -272,6 +273,20 @@ def test_one_dies_and_what_it_has_kept_is_not_sent_again(tapped: Tap, side: int)
     check(world)
 
 
+def test_a_receiver_that_dies_in_the_light_is_heard_at_once_in_its_next_life(world: World) -> None:
+    ground, satellite = world.nodes
+    for number in range(30):  # many reports of its first life
+        ground.put(f"{number}", b"%d" % number, world.now)
+        world.settle()
+    satellite.restart(world.now)
+    satellite.endpoint.cue(world.sensed[1], world.now)
+    began = world.now
+    ground.put("last", b"last", began)
+    world.settle()
+    assert satellite.files["last"] == b"last"
+    assert world.now - began < 0.1, "ten round trips"
+
+
 def test_both_die_in_the_dark_and_partials_come_back_from_disk(tapped: Tap) -> None:
     """One chunk of the whole file, so that only partials can save what was sent."""
     world = join(Node(), Node(), dark=[(0.2, 5.0)])
@@ -517,6 +532,20 @@ def test_a_refused_file_is_given_up(world: World) -> None:
     world.settle()
     assert ground.told(FileRefused) == [FileRefused(manifest.file_id, "another file has this name")]
     assert world.now < 0.5
+
+
+def test_a_file_that_was_asked_for_and_is_not_wanted_any_more_is_not_asked_for_again(world: World) -> None:
+    ground, satellite = world.nodes
+    file = satellite.catalogue["a"] = Manifest.of("a", noise(2_000_000), 65536)
+    satellite.contents[file.file_id] = noise(2_000_000)
+    ground.endpoint.request("a", 0, 0.0)
+    world.run(1.0, done=lambda: bool(ground.told(FileOffered)))
+    ground.endpoint.decline(file.file_id, "no space", world.now)
+    world.run(30.0)
+    ground.endpoint.cue(LinkCue(0, False, 0.0), world.now)
+    ground.endpoint.cue(LinkCue(RATE_BPS, True, 0.005), world.now)  # light anew: what is open is asked again
+    world.run(60.0)
+    assert len(satellite.told(FileRequested)) == 1
 
 
 def test_a_decline_stands_for_one_contact() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,11 +45,14 @@ class Of(StrEnum):
     DATAGRAMS = "datagrams"
 
 
-def _duration(text: str) -> float:
-    seconds = units.duration_s(text, "fault")
-    if not 0.0 < seconds <= 1e9:
-        raise InputError("fault", f"{text!r}: expected a time above 0")
-    return seconds
+def _duration(option: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        seconds = units.duration_s(text, option)
+        if not 0.0 < seconds <= 1e9:
+            raise InputError(option, f"{text!r}: expected a time above 0")
+        return seconds
+
+    return read
 
 
 def _rate(text: str) -> int:
@@ -64,7 +68,9 @@ def fault(
     direction: Annotated[Way, typer.Option(help="Of the light.")] = Way.BOTH,
     lasts_s: Annotated[
         float | None,
-        typer.Option("--for", parser=_duration, metavar="TIME", help="How long: 5s, 2min (until lifted)."),
+        typer.Option(
+            "--for", parser=_duration("--for"), metavar="TIME", help="How long: 5s, 2min (until lifted)."
+        ),
     ] = None,
     every: Annotated[int | None, typer.Option(min=1, metavar="N", help="Each N-th slot or datagram.")] = None,
     share: Annotated[
@@ -73,10 +79,11 @@ def fault(
     of: Annotated[Of, typer.Option(help="What loss counts.")] = Of.SLOTS,
     rate: Annotated[int | None, typer.Option(parser=_rate, metavar="RATE", help="1Mbit/s.")] = None,
     delay: Annotated[
-        float | None, typer.Option(parser=_duration, metavar="TIME", help="One way: 50ms.")
+        float | None, typer.Option(parser=_duration("--delay"), metavar="TIME", help="One way: 50ms.")
     ] = None,
     late: Annotated[
-        float | None, typer.Option(parser=_duration, metavar="TIME", help="Of reordered ones: 20ms.")
+        float | None,
+        typer.Option(parser=_duration("--late"), metavar="TIME", help="Of reordered ones: 20ms."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="By which it is lifted (a new one).")] = None,
     lift: Annotated[
@@ -122,7 +129,7 @@ def fault(
     if json:
         output.document({"scenario": marker.scenario, "effective": effective})
     else:
-        _show(effective)
+        _show(effective, ordering.links(marker))
 
 
 def _effect(kind: Kind, figures: dict[str, Any], of: Of) -> dict[str, Any]:
@@ -188,11 +195,11 @@ def _lasting(lasts_s: float | None) -> dict[str, Any]:
     return {} if lasts_s is None else {"duration_s": lasts_s}
 
 
-def _show(effective: list[dict[str, Any]]) -> None:
+def _show(effective: list[dict[str, Any]], links: list[tuple[str, str]]) -> None:
     if not effective:
         typer.echo("nothing to lift")
     for row in effective:
-        where = row.get("node") or f"link {row['link']} {row['direction']}"
+        where = row.get("node") or f"{':'.join(links[row['link']])} {row['direction']}"
         end = "until lifted" if row.get("end_ns") is None else f"to {row['end_ns'] / 1e9:.3f} s"
         if row.get("kind") == "kill" and row.get("end_ns") is None:
             end = "and starts again"

@@ -87,8 +87,8 @@ def replay(
       linkemu replay recorded/demo
       linkemu replay recorded/demo --from 18:50:40 --for 30s --clock real
       linkemu replay recorded/demo --shift "5 s" --slow 2 --loop 3 --record recorded/slow --json
-      linkemu replay --date 2024-05-09T11:32 los-mid-chunk \\
-        --elements configs/elements/stations_2024-05-09.tle --weather configs/weather/cape-canaveral.metar
+      linkemu replay --date 2024-05-09T18:00 configs/demo.toml \\
+        --elements configs/elements/stations_2024-05-09.tle --weather configs/weather/newark.metar
     """
     how = How(clock, rate, directory, broker, record, json)
     if record is not None:

@@ -13,7 +13,6 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
-from linkemu.errors import InputError
 from linkemu.link import reshape
 from linkemu.link.timeline import Sky
 from linkemu.plan import Plan, Window
@@ -98,8 +97,6 @@ class _Stage:
     def __init__(self, excerpt: Excerpt, played: Played) -> None:
         whole_ns = reshape.end_ns(played.sky)
         self.start_ns = reshape.slot_edge(played.sky, excerpt.start_ns)
-        if self.start_ns >= whole_ns:
-            raise InputError("from", f"{self.start_ns / 1e9:g} s is not before the end, {whole_ns / 1e9:g} s")
         stop_ns = whole_ns if excerpt.length_ns is None else excerpt.start_ns + excerpt.length_ns
         length_ns = min(stop_ns, whole_ns) - self.start_ns
         sky = played.sky

@@ -146,7 +146,7 @@ def test_the_whole_is_the_same_object(demo: Played) -> None:
 
 
 def test_nothing_is_left_beyond_the_end(demo: Played) -> None:
-    with pytest.raises(InputError, match="from: 75 s is not before the end, 75 s"):
+    with pytest.raises(InputError):
         Excerpt(start_ns=reshape.end_ns(demo.sky)).apply(demo)
 
 

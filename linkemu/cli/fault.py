@@ -124,7 +124,7 @@ def fault(
     if json:
         output.document({"scenario": marker.scenario, "effective": effective})
     else:
-        _show(effective)
+        _show(effective, ordering.links(marker))
 
 
 def _strike(kind: Kind, node: str | None, link: str | None) -> dict[str, Any]:
@@ -197,11 +197,11 @@ def _lasting(lasts_s: float | None) -> dict[str, Any]:
     return {} if lasts_s is None else {"duration_s": lasts_s}
 
 
-def _show(effective: list[dict[str, Any]]) -> None:
+def _show(effective: list[dict[str, Any]], links: list[tuple[str, str]]) -> None:
     if not effective:
         typer.echo("nothing to lift")
     for row in effective:
-        where = row.get("node") or f"link {row['link']} {row['direction']}"
+        where = row.get("node") or f"{':'.join(links[row['link']])} {row['direction']}"
         end = "until lifted" if row.get("end_ns") is None else f"to {row['end_ns'] / 1e9:.3f} s"
         if row.get("kind") == "kill" and row.get("end_ns") is None:
             end = "and starts again"

@@ -39,9 +39,9 @@ def changed(path: Path, day: Day) -> tuple[Scenario, Changes]:
     before = scenarios.load(path)
     changes: dict[str, Any] = {"start": _moment(day.date).strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
     if day.elements:
-        changes["elements"] = [_seen_from(path, each) for each in day.elements]
+        changes["elements"] = [_seen_from(before.path, each, "--elements") for each in day.elements]
     if day.weather is not None:
-        changes["weather"] = _weather(before, path, day.weather, day.elevation)
+        changes["weather"] = _weather(before, day.weather, day.elevation)
     elif day.elevation is not None:
         raise InputError("--elevation", "belongs to --weather")
     if day.length is not None:
@@ -57,14 +57,16 @@ def _moment(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _seen_from(scenario: Path, file: Path) -> str:
-    """A path of the command line as the scenario would name it."""
+def _seen_from(scenario: Path, file: Path, option: str) -> str:
+    """A path of the command line as the scenario would name it; InputError if no file is there."""
+    if not file.is_file():
+        raise InputError(option, f'no file "{file}"')
     return os.path.relpath(file, scenario.parent)
 
 
-def _weather(before: Scenario, path: Path, file: Path, elevation: str | None) -> dict[str, Any]:
+def _weather(before: Scenario, file: Path, elevation: str | None) -> dict[str, Any]:
     kind = _KINDS.get(file.suffix, "table")
-    table: dict[str, Any] = {kind: _seen_from(path, file)}
+    table: dict[str, Any] = {kind: _seen_from(before.path, file, "--weather")}
     if elevation is not None:
         units.length_m(elevation, "--elevation")
         table["elevation"] = elevation

@@ -211,15 +211,17 @@ def show(report: DoorReport) -> None:
     """A door's report for people."""
     console = output.console()
     console.print(f"{report.name}: {report.protocol} {report.listen} to {report.to} over {report.link}")
-    headings = ("way", "delivered", "delay asked", "late p50", "p99", "max", "rate asked", "achieved", "lost")
-    console.print(output.table(headings, [_row(way) for way in report.ways]))
+    columns = [_figures(way) for way in report.ways]
+    rows = [(name, *(column[name] for column in columns)) for name in columns[0]]
+    console.print(output.table(("", *(way.direction for way in report.ways)), rows))
+    clients = output.count(report.connections, "client", "clients")
     console.print(
-        f"{report.connections} clients, {report.refused} turned away, {report.unreached} unreached, "
-        f"{report.reset} reset; {report.cpu_s:.2f} s of CPU in {report.wall_s:.1f} s"
+        f"{clients}, {report.refused} turned away, {report.unreached} unreached, {report.reset} reset; "
+        f"{report.cpu_s:.2f} s of CPU in {report.wall_s:.1f} s"
     )
 
 
-def _row(way: WayReport) -> list[str]:
+def _figures(way: WayReport) -> dict[str, str]:
     from linkemu.units import format_bytes, format_rate
 
     def us(value: float | None) -> str:
@@ -230,14 +232,14 @@ def _row(way: WayReport) -> list[str]:
 
     delay = way.requested_delay_s
     asked = "-" if delay is None else f"{delay[0] * 1e3:.3f} to {delay[1] * 1e3:.3f} ms"
-    return [
-        way.direction,
-        format_bytes(way.delivered_bytes),
-        asked,
-        us(way.delay_error_p50_s),
-        us(way.delay_error_p99_s),
-        us(way.delay_error_max_s),
-        rate(way.requested_rate_bps),
-        rate(way.achieved_rate_bps),
-        f"{way.erased} erased, {way.dropped} dropped",
-    ]
+    return {
+        "delivered": format_bytes(way.delivered_bytes),
+        "delay asked": asked,
+        "late p50": us(way.delay_error_p50_s),
+        "p99": us(way.delay_error_p99_s),
+        "max": us(way.delay_error_max_s),
+        "rate asked": rate(way.requested_rate_bps),
+        "achieved": rate(way.achieved_rate_bps),
+        "erased": str(way.erased),
+        "dropped": str(way.dropped),
+    }

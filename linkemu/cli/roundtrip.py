@@ -23,7 +23,8 @@ from linkemu.errors import LinkemuError
 from linkemu.link.timeline import Sky
 from linkemu.runtime.session import Options, Session
 from linkemu.runtime.stopping import Stopping
-from linkemu.scenario import Scenario, catalogue
+from linkemu.scenario import Scenario
+from linkemu.scenario.catalogue import configs
 from linkemu.units import format_bytes
 
 NAME = "first-light.bin"
@@ -34,7 +35,7 @@ SHARE_BEFORE_CLOUD = 0.85  # of the file, at most
 
 def play(size: int, json: bool) -> int:
     """Play it, show it, report it; the exit code."""
-    scenario = replace(scenarios.load(catalogue.configs() / "demo.toml"), transfers=())
+    scenario = replace(scenarios.load(configs() / "demo.toml"), transfers=())
     console = output.notices() if json else output.console()
     with Stopping() as stopping, tempfile.TemporaryDirectory(prefix="linkemu-demo-") as directory:
         place = Path(directory)

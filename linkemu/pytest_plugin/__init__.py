@@ -50,10 +50,12 @@ def link(request: pytest.FixtureRequest) -> Iterator[PlayedLink]:
 
     config, item = request.config, request.node
     told = _told(item)
-    again = config.getoption(_OPTIONS[2])
-    room = room_of(Path(config.getoption(_OPTIONS[0]) or config.rootpath / ".linkemu/tests"), item.nodeid)
+    kept = config.getoption(_OPTIONS[2])
+    again = None if kept is None else Path(kept)
+    root = Path(config.getoption(_OPTIONS[0]) or config.rootpath / ".linkemu/tests")
     try:
-        found = source.find(told, (item.path.parent, config.rootpath), again and Path(again))
+        room = room_of(root, item.nodeid, again)
+        found = source.find(told, (item.path.parent, config.rootpath), again)
         playing = PlayedLink(found, room, item.nodeid)
     except LinkemuError as error:
         pytest.fail(f"linkemu: {error}", pytrace=False)

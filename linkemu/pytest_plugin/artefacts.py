@@ -1,4 +1,5 @@
 """Where a test's link is recorded: one directory a test, emptied of what an earlier run of it has left.
+Another beside it when the test plays a record.
 
 A directory that somebody else has filled is never emptied.
 """
@@ -16,9 +17,16 @@ _SEAL = "linkemu-test"  # a file that says that the directory is ours
 _LONGEST = 100
 
 
-def room_of(root: Path, test: str) -> Path:
-    """A new directory for a test, by its node id. InputError if what is there isn't of this plugin."""
+def room_of(root: Path, test: str, played: Path | None = None) -> Path:
+    """A new directory for a test, by its node id; never one that holds the record that is ``played``.
+
+    InputError if what is there isn't of this plugin.
+    """
     room = root.absolute() / _name(test)
+    if played is not None:
+        room = room.with_name(f"{room.name}-again")
+        while played.resolve().is_relative_to(room.resolve()):
+            room = room.with_name(f"{room.name}-again")
     try:
         if room.exists():
             _empty(room)

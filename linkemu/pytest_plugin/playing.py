@@ -245,9 +245,10 @@ class PlayedLink:
             return [f"link: {error}"]
         lines = [f"time: {now_s:.3f} s of {self._line.end_s:g} s"]
         for each in reports:
+            count = each["connections"]
             ways = ", ".join(f"{way['delivered_bytes']} bytes {way['direction']}" for way in each["ways"])
             lines.append(
-                f"door {each['name']}: {each['connections']} clients, {each['reset']} reset, "
+                f"door {each['name']}: {count} client{'s' * (count != 1)}, {each['reset']} reset, "
                 f"{each['refused']} turned away; {ways}"
             )
         return lines

@@ -23,7 +23,7 @@ from linkemu.campaign.stage import Stage
 from linkemu.campaign.watch import Order
 from linkemu.cli.main import app
 from linkemu.study import farm
-from tests.waiting import eventually
+from tests.waiting import eventually, until
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "campaign.toml"

@@ -121,7 +121,7 @@ def test_an_outage_is_told_in_words(place):
     done = said(
         place, "fault", "--kind", "outage", "--link", "koganei:iss", "--direction", "up", "--for", "1ms"
     )
-    assert re.fullmatch(r"outage-\w{6}: link 0 up, from \d+\.\d{3} s to \d+\.\d{3} s\n", done.stdout)
+    assert re.fullmatch(r"outage-\w{6}: koganei:iss up, from \d+\.\d{3} s to \d+\.\d{3} s\n", done.stdout)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_an_outage_is_told_in_words(place):
         ("--kind outage --every 3", "--every: is no figure of outage"),
         ("--kind loss --every 3 --share 0.5", "either --every or --share"),
         ("--kind loss --share 0", "share"),
-        ("--kind outage --for 5", "has no unit"),
+        ("--kind outage --for 5", '--for: "5" has no unit'),
         ("--kind outage --lift x", "expected either --kind or --lift"),
         ("", "expected either --kind or --lift"),
     ],

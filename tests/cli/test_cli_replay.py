@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from invoked import CONFIGS, ELEMENTS, called, document, refusal, scenario
 
+from linkemu.cli import historic
 from linkemu.cli.excerpts import Given, moment_ns
+from linkemu.cli.historic import Day
 from linkemu.errors import InputError
 from linkemu.record import opening
 from linkemu.record.chain import ChainWriter
@@ -114,6 +117,20 @@ def test_a_day_of_the_past_is_compiled_recorded_and_played(tmp_path: Path) -> No
     assert played.scenario.duration_s == 8.0
     again = json.loads(called("replay", tmp_path / "day", "--json").stdout)
     assert again["replay"]["same"] is True
+
+
+def test_a_day_of_a_scenario_that_comes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of the options are found from where the command is given, the scenario by its name."""
+    monkeypatch.chdir(tmp_path)
+    elements = Path(os.path.relpath(ELEMENTS, tmp_path))
+    read, _ = historic.changed(Path("blackhole"), Day("2024-05-09T11:32", [elements], None, None, None))
+    assert read.path.stem == "blackhole" and [each.resolve() for each in read.elements] == [ELEMENTS]
+    for option, day in (
+        ("--elements", Day("2024-05-09", [Path("none.tle")], None, None, None)),
+        ("--weather", Day("2024-05-09", [], Path("none.metar"), None, None)),
+    ):
+        with pytest.raises(InputError, match=f"{option}: no file"):
+            historic.changed(Path("blackhole"), day)
 
 
 def test_what_is_wrong_is_one_line(recorded: Path, tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_failure_tells_seed_artefacts_and_how_to_meet_the_same_sky_again(project
     result = run(project, body)
     result.assert_outcomes(failed=1)
     text = result.stdout.str()
-    assert "seed 11" in text and "door far: 1 clients" in text
+    assert "seed 11" in text and "door far: 1 client, 0 reset" in text
     told = re.search(r"again: pytest '(.*)' --linkemu-replay '(.*)'", text)
     assert told, text
     test, directory = told.groups()
@@ -176,11 +176,11 @@ def test_failure_tells_seed_artefacts_and_how_to_meet_the_same_sky_again(project
     body = body.replace("seed=11", "seed=12")  # the marker's own sky would be another
     os.environ["DIGEST"] = digest
     try:
-        kept = Path(directory).rename(project.path / "kept")
-        again = run(project, body, "--linkemu-replay", str(kept), test)
+        again = run(project, body, "--linkemu-replay", directory, test)  # as it is printed
         again.assert_outcomes(passed=1)
     finally:
         del os.environ["DIGEST"]
+    assert opening.load(Path(directory)).played.sky.digest() == digest
 
 
 def test_parallel_tests_have_links_of_their_own_and_artefacts_that_spare_others(project):

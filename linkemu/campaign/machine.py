@@ -16,9 +16,9 @@ from typing import Any
 from linkemu.campaign.air import Air
 from linkemu.campaign.clock import LifeClock
 from linkemu.campaign.disk import PowerCut, SimulatedDisk
-from linkemu.campaign.faults import Crash, Fault, Skew, SlowDisk
+from linkemu.campaign.faults import Crash, Fault, Full, Skew, SlowDisk
 from linkemu.contract import NodeLink
-from linkemu.errors import LinkemuError
+from linkemu.errors import LinkemuError, ResourceError
 from linkemu.plan import Plan
 from linkemu.runtime.clock import Clock
 from linkemu.runtime.memory import MemoryEmulator
@@ -75,6 +75,7 @@ class Machine:
         self._strike_in: int | None = None
         self._struck = asyncio.Event()
         self._slow = [each for each in faults if isinstance(each, SlowDisk) and each.node == name]
+        self._full = [each for each in faults if isinstance(each, Full) and each.node == name]
         self.disk.on_power_cut = self._off
         self.disk.pause = self._pause
 
@@ -110,6 +111,7 @@ class Machine:
                 await self._struck.wait()
         await self.stop(clean=crash.how == "stop")
         await self._clock.sleep_until(self._clock.now() + crash.down_s)
+        await self._clock.sleep_until(self._room_at())
         if crash.how == "power":
             self.disk.reboot(crash.seed)
         self.disk.power_cut_at = None
@@ -129,6 +131,11 @@ class Machine:
             self._told("hangs", "it was cancelled, and does not end")
         self._life.alive = False
         await self._inner.close()
+
+    def clear(self) -> None:
+        """A fault of its disk is over: there is room again, unless another one lasts."""
+        if self._room_at() <= self._clock.now():
+            self.disk.capacity = None
 
     def step(self) -> bool:
         """Before each resumption of a task of this machine; False if the power is off."""
@@ -160,11 +167,32 @@ class Machine:
         if task.cancelled():
             return
         rest = _beside_power_cuts(task.exception())
-        if rest is not None:
+        if rest is not None and self._finds_no_room(rest):
+            asyncio.get_running_loop().create_task(self._start_later(), name=f"{self.name} waits for room")
+        elif rest is not None:
             refused = isinstance(rest, LinkemuError)
             self._told("refused" if refused else "exception", f"{type(rest).__name__}: {rest}")
         elif task.exception() is None and self.on:
             self._told("ended", "it returned, though nobody had cancelled it")
+
+    def _finds_no_room(self, error: BaseException) -> bool:
+        """Whether it only could not start on a disk that is full now, which is its good right."""
+        started = self._terminal is not None and self._terminal.joined
+        return isinstance(error, ResourceError) and not started and self.disk.capacity is not None
+
+    async def _start_later(self) -> None:
+        assert self._life is not None
+        self._life.alive = False
+        await self._clock.sleep_until(self._room_at())
+        self.start()
+
+    def _room_at(self) -> float:
+        """When its disk is not full any more: now, if it isn't."""
+        now = self._clock.now()
+        ends = [each.at_s + each.for_s for each in self._full]
+        return max(
+            (end for end, each in zip(ends, self._full, strict=True) if each.at_s <= now < end), default=now
+        )
 
     async def _pause(self) -> None:
         """Before a call of the disk: let other tasks go on, for as long as the disk is slow."""

@@ -319,3 +319,19 @@ def test_a_fade_without_loss_of_lock_is_announced() -> None:
         assert (await world.ended("a", by=20.0)).state == "verified"
 
     world.play(story)
+
+
+def test_of_two_files_of_one_name_that_come_at_once_one_is_refused() -> None:
+    """Else its station would call verified what nobody can fetch by that name."""
+    puts = [transfer(0.5, "put", "a", SIZE + n, station=name) for n, name in enumerate(("one", "two"))]
+    world = World("one", "two", work=tuple(puts))
+
+    async def story(world: World) -> None:
+        ends = [await world.ended("a", node=name, by=10.0) for name in ("one", "two")]
+        assert sorted(each.state for each in ends) == ["failed", "verified"]
+        (problem,) = (each.problem for each in ends if each.state == "failed")
+        assert problem == "the name is taken by another file"
+        await world.until(world.clock.now() + 1.0)
+        assert len(world.events("dropped")) == 1
+
+    world.play(story)

@@ -1,22 +1,21 @@
 """The machine of one node: its disk, its terminal, and its lives from power on to crash.
 
-A life is a node in a task of its own. Every task that it makes is stepped through here (``stepping``), so
-that a crash can strike at any await: from then on each resumption of its tasks and each call of its disk
-meets PowerCut, which no program may catch. What a life may see of the others is what its disk has kept.
+A life is a node in a task of its own. Each task that it makes asks for each of its steps (``steps``), so that
+a crash can strike at any await: from then on each resumption of its tasks and each call of its disk meets
+PowerCut, which no program may catch. What a life may see of the others is what its disk has kept.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Generator
-from contextvars import ContextVar, copy_context
-from typing import Any
+from collections.abc import Callable
 
 from linkemu.campaign.air import Air
 from linkemu.campaign.clock import LifeClock
 from linkemu.campaign.disk import PowerCut, SimulatedDisk
 from linkemu.campaign.faults import Crash, Fault, Full, Skew, SlowDisk
+from linkemu.campaign.steps import context_of
 from linkemu.contract import NodeLink
 from linkemu.errors import LinkemuError, ResourceError
 from linkemu.plan import Plan
@@ -29,7 +28,6 @@ from linkemu.sensor import Sensor
 PATIENCE_s = 1.0  # after which a crash that found no step to strike strikes all the same
 _ENDS_WITHIN_s = 5.0  # a cancelled node
 
-_current: ContextVar[Machine | None] = ContextVar("machine", default=None)
 MakeContext = Callable[[str, Clock, "LifeTerminal", SimulatedDisk], Context]
 
 
@@ -90,10 +88,8 @@ class Machine:
         self._life = LifeClock(self._clock, skews[-1] if skews else None, self._count)
         self._terminal = LifeTerminal(self)
         context = self._make(self.name, self._life, self._terminal, self.disk)
-        variables = copy_context()
-        variables.run(_current.set, self)
-        loop = asyncio.get_running_loop()
-        self._task = variables.run(loop.create_task, self._run(context), name=f"{self.name} {self.lives}")
+        loop, name = asyncio.get_running_loop(), f"{self.name} {self.lives}"
+        self._task = context_of(self).run(loop.create_task, self._run(context), name=name)
         self._task.add_done_callback(self._ended)
 
     async def crash(self, crash: Crash) -> None:
@@ -268,36 +264,6 @@ class LifeTerminal:
 
     async def close(self) -> None:
         self.hears = None
-
-
-class _Stepped(Coroutine[Any, Any, Any]):
-    """A coroutine of a machine's task, which meets PowerCut at its next resumption once the power is off."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], machine: Machine) -> None:
-        self._coroutine = coroutine
-        self._machine = machine
-
-    def send(self, value: Any) -> Any:
-        if self._machine.step():
-            return self._coroutine.send(value)
-        return self._coroutine.throw(PowerCut())
-
-    def throw(self, *error: Any) -> Any:
-        return self._coroutine.throw(*error)
-
-    def close(self) -> None:
-        self._coroutine.close()
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return self._coroutine.__await__()
-
-
-def stepping(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> asyncio.Future[Any]:
-    """A task factory: tasks of a machine are stepped by it, others are as ever."""
-    machine = _current.get()
-    if machine is None:
-        return asyncio.Task(coroutine, loop=loop, **more)
-    return asyncio.Task(_Stepped(coroutine, machine), loop=loop, **more)
 
 
 def _beside_power_cuts(error: BaseException | None) -> BaseException | None:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from linkemu.campaign.disk import SimulatedDisk
 from linkemu.campaign.faults import Crash, Fault, Frames, Full, Rot
-from linkemu.campaign.machine import LifeTerminal, Machine, stepping
+from linkemu.campaign.machine import LifeTerminal, Machine
 from linkemu.campaign.stage import Stage
+from linkemu.campaign.steps import stepping
 from linkemu.campaign.watch import Order, Violation, Watch, content_of
 from linkemu.campaign.weather import spoil
 from linkemu.errors import ClockError

@@ -91,6 +91,7 @@ class Keeper:
             end.endpoint.discard(event.chunk_id, self._station.now)
             for (peer, _), entry in list(self._station.gets.items()):
                 if peer == end.peer and entry.state == "receiving":
+                    self._station.landings.forget(entry)  # stated no more, before its bytes go
                     await self._station.spool.make_room(entry)
                     await self._fail(end, entry, problem)
 

@@ -69,7 +69,7 @@ class Station:
             self.record("up", custody=len(self.spool.ledger.entries))
             for entry in list(self.spool.ledger):
                 self._take_up(entry)
-                self.progress.changed(entry)
+                self.progress.stepped(entry)  # what was announced before still holds
             ready()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keeper.keep(), name=f"{self.context.name}: keeper")
@@ -231,7 +231,8 @@ class Station:
 
     async def fail(self, action: Action, satellite: str, name: str, priority: int, problem: str) -> None:
         """Note an order that could not be taken, so that its address says why."""
-        entry = await self.spool.fail(action, satellite, name, priority, self.now, problem)
+        note = partial(self.spool.fail, action, satellite, name, priority, self.now, problem)
+        entry = await self.persist(note)
         self.record("failed", id=entry.id, problem=problem)
         await self.tell(entry)
 

@@ -164,6 +164,11 @@ class Keeper:
         if file_id not in self._catalogue:
             return
         manifest = self._catalogue[file_id]
+        owner = self._catalogue.named(manifest.name)
+        if owner is not None and owner.file_id != file_id:  # it was verified while this one was on its way
+            self._decline(end, file_id, NAME_TAKEN)
+            await self._drop(file_id)
+            return
         good = self._catalogue.is_verified(file_id)
         if not good:
             digest = await self._digest(manifest.chunks)

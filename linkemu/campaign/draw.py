@@ -10,7 +10,19 @@ import math
 from collections.abc import Sequence
 from typing import TypeVar
 
-from linkemu.campaign.faults import BadPlan, Crash, Fades, Fault, Frames, Outage, Rot, Skew, SlowDisk, Way
+from linkemu.campaign.faults import (
+    BadPlan,
+    Crash,
+    Fades,
+    Fault,
+    Frames,
+    Full,
+    Outage,
+    Rot,
+    Skew,
+    SlowDisk,
+    Way,
+)
 from linkemu.campaign.machine import PATIENCE_s
 from linkemu.campaign.stage import Stage
 from linkemu.rng import Stream
@@ -18,6 +30,7 @@ from linkemu.rng import Stream
 _MOST = 14  # faults of a seed
 _NEAR_s = 3.0  # of an order
 _ROTTEN = 0.08  # of the seeds have a bit that rots, which excuses much
+_FULL = 0.15  # of the seeds have a disk that is full for a while
 _BLOCK = 128
 _KINDS = (
     *("crash",) * 8,
@@ -39,6 +52,8 @@ def draw(seed: int, stage: Stage) -> tuple[Fault, ...]:
     drawn = [_fault(dice, stage) for _ in range(dice.count(1, _MOST))]
     if dice.share() < _ROTTEN:
         drawn.append(Rot(dice.one(stage.nodes), _when(dice, stage, 0.0), dice.seed()))
+    if dice.share() < _FULL:
+        drawn.append(_full(dice, stage))
     return tuple(sorted(drawn, key=lambda fault: (getattr(fault, "at_s", 0.0), str(fault))))
 
 
@@ -95,6 +110,11 @@ def _fault(dice: _Dice, stage: Stage) -> Fault:
             )
         case _:
             return _plan(dice, stage)
+
+
+def _full(dice: _Dice, stage: Stage) -> Full:
+    for_s = dice.skewed(0.2, 12.0)
+    return Full(dice.one(stage.nodes), _when(dice, stage, for_s), for_s, round(dice.skewed(1, 60_000)))
 
 
 def _when(dice: _Dice, stage: Stage, lasts_s: float) -> float:

@@ -137,6 +137,18 @@ class SlowDisk:
 
 
 @dataclass(frozen=True, slots=True)
+class Full:
+    """A node's disk has room for ``room_bytes`` more, and for no byte beyond, until somebody clears it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    node: str
+    at_s: _Time
+    for_s: _Span
+    room_bytes: Annotated[int, Field(ge=0, le=1 << 40)] = 0
+    fault: Literal["full"] = "full"
+
+
+@dataclass(frozen=True, slots=True)
 class Rot:
     """A bit of what a node has stored durably changes, in a file and at a place by the seed."""
 
@@ -147,5 +159,5 @@ class Rot:
     fault: Literal["rot"] = "rot"
 
 
-Fault = Crash | Outage | Fades | Frames | Skew | BadPlan | SlowDisk | Rot
+Fault = Crash | Outage | Fades | Frames | Skew | BadPlan | SlowDisk | Full | Rot
 AnyFault = Annotated[Fault, Field(discriminator="fault")]

@@ -1,24 +1,23 @@
 """The machine of one node: its disk, its terminal, and its lives from power on to crash.
 
-A life is a node in a task of its own. Every task that it makes is stepped through here (``stepping``), so
-that a crash can strike at any await: from then on each resumption of its tasks and each call of its disk
-meets PowerCut, which no program may catch. What a life may see of the others is what its disk has kept.
+A life is a node in a task of its own. Each task that it makes asks for each of its steps (``steps``), so that
+a crash can strike at any await: from then on each resumption of its tasks and each call of its disk meets
+PowerCut, which no program may catch. What a life may see of the others is what its disk has kept.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Generator
-from contextvars import ContextVar, copy_context
-from typing import Any
+from collections.abc import Callable
 
 from linkemu.campaign.air import Air
 from linkemu.campaign.clock import LifeClock
 from linkemu.campaign.disk import PowerCut, SimulatedDisk
-from linkemu.campaign.faults import Crash, Fault, Skew, SlowDisk
+from linkemu.campaign.faults import Crash, Fault, Full, Skew, SlowDisk
+from linkemu.campaign.steps import context_of
 from linkemu.contract import NodeLink
-from linkemu.errors import LinkemuError
+from linkemu.errors import LinkemuError, ResourceError
 from linkemu.plan import Plan
 from linkemu.runtime.clock import Clock
 from linkemu.runtime.memory import MemoryEmulator
@@ -29,7 +28,6 @@ from linkemu.sensor import Sensor
 PATIENCE_s = 1.0  # after which a crash that found no step to strike strikes all the same
 _ENDS_WITHIN_s = 5.0  # a cancelled node
 
-_current: ContextVar[Machine | None] = ContextVar("machine", default=None)
 MakeContext = Callable[[str, Clock, "LifeTerminal", SimulatedDisk], Context]
 
 
@@ -75,6 +73,7 @@ class Machine:
         self._strike_in: int | None = None
         self._struck = asyncio.Event()
         self._slow = [each for each in faults if isinstance(each, SlowDisk) and each.node == name]
+        self._full = [each for each in faults if isinstance(each, Full) and each.node == name]
         self.disk.on_power_cut = self._off
         self.disk.pause = self._pause
 
@@ -89,10 +88,8 @@ class Machine:
         self._life = LifeClock(self._clock, skews[-1] if skews else None, self._count)
         self._terminal = LifeTerminal(self)
         context = self._make(self.name, self._life, self._terminal, self.disk)
-        variables = copy_context()
-        variables.run(_current.set, self)
-        loop = asyncio.get_running_loop()
-        self._task = variables.run(loop.create_task, self._run(context), name=f"{self.name} {self.lives}")
+        loop, name = asyncio.get_running_loop(), f"{self.name} {self.lives}"
+        self._task = context_of(self).run(loop.create_task, self._run(context), name=name)
         self._task.add_done_callback(self._ended)
 
     async def crash(self, crash: Crash) -> None:
@@ -110,6 +107,7 @@ class Machine:
                 await self._struck.wait()
         await self.stop(clean=crash.how == "stop")
         await self._clock.sleep_until(self._clock.now() + crash.down_s)
+        await self._clock.sleep_until(self._room_at())
         if crash.how == "power":
             self.disk.reboot(crash.seed)
         self.disk.power_cut_at = None
@@ -129,6 +127,11 @@ class Machine:
             self._told("hangs", "it was cancelled, and does not end")
         self._life.alive = False
         await self._inner.close()
+
+    def clear(self) -> None:
+        """A fault of its disk is over: there is room again, unless another one lasts."""
+        if self._room_at() <= self._clock.now():
+            self.disk.capacity = None
 
     def step(self) -> bool:
         """Before each resumption of a task of this machine; False if the power is off."""
@@ -160,11 +163,32 @@ class Machine:
         if task.cancelled():
             return
         rest = _beside_power_cuts(task.exception())
-        if rest is not None:
+        if rest is not None and self._finds_no_room(rest):
+            asyncio.get_running_loop().create_task(self._start_later(), name=f"{self.name} waits for room")
+        elif rest is not None:
             refused = isinstance(rest, LinkemuError)
             self._told("refused" if refused else "exception", f"{type(rest).__name__}: {rest}")
         elif task.exception() is None and self.on:
             self._told("ended", "it returned, though nobody had cancelled it")
+
+    def _finds_no_room(self, error: BaseException) -> bool:
+        """Whether it only could not start on a disk that is full now, which is its good right."""
+        started = self._terminal is not None and self._terminal.joined
+        return isinstance(error, ResourceError) and not started and self.disk.capacity is not None
+
+    async def _start_later(self) -> None:
+        assert self._life is not None
+        self._life.alive = False
+        await self._clock.sleep_until(self._room_at())
+        self.start()
+
+    def _room_at(self) -> float:
+        """When its disk is not full any more: now, if it isn't."""
+        now = self._clock.now()
+        ends = [each.at_s + each.for_s for each in self._full]
+        return max(
+            (end for end, each in zip(ends, self._full, strict=True) if each.at_s <= now < end), default=now
+        )
 
     async def _pause(self) -> None:
         """Before a call of the disk: let other tasks go on, for as long as the disk is slow."""
@@ -240,36 +264,6 @@ class LifeTerminal:
 
     async def close(self) -> None:
         self.hears = None
-
-
-class _Stepped(Coroutine[Any, Any, Any]):
-    """A coroutine of a machine's task, which meets PowerCut at its next resumption once the power is off."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], machine: Machine) -> None:
-        self._coroutine = coroutine
-        self._machine = machine
-
-    def send(self, value: Any) -> Any:
-        if self._machine.step():
-            return self._coroutine.send(value)
-        return self._coroutine.throw(PowerCut())
-
-    def throw(self, *error: Any) -> Any:
-        return self._coroutine.throw(*error)
-
-    def close(self) -> None:
-        self._coroutine.close()
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return self._coroutine.__await__()
-
-
-def stepping(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> asyncio.Future[Any]:
-    """A task factory: tasks of a machine are stepped by it, others are as ever."""
-    machine = _current.get()
-    if machine is None:
-        return asyncio.Task(coroutine, loop=loop, **more)
-    return asyncio.Task(_Stepped(coroutine, machine), loop=loop, **more)
 
 
 def _beside_power_cuts(error: BaseException | None) -> BaseException | None:

@@ -14,9 +14,10 @@ from functools import cache
 from pathlib import Path
 
 from linkemu.campaign.disk import SimulatedDisk
-from linkemu.campaign.faults import Crash, Fault, Frames, Rot
-from linkemu.campaign.machine import LifeTerminal, Machine, stepping
+from linkemu.campaign.faults import Crash, Fault, Frames, Full, Rot
+from linkemu.campaign.machine import LifeTerminal, Machine
 from linkemu.campaign.stage import Stage
+from linkemu.campaign.steps import stepping
 from linkemu.campaign.watch import Order, Violation, Watch, content_of
 from linkemu.campaign.weather import spoil
 from linkemu.errors import ClockError
@@ -121,6 +122,9 @@ class _Run:
         for fault in self._faults:
             if isinstance(fault, Rot):
                 loop.call_at(fault.at_s, self._rot, fault)
+            elif isinstance(fault, Full):
+                loop.call_at(fault.at_s, self._fill, fault)
+                loop.call_at(fault.at_s + fault.for_s, self.machines[fault.node].clear)
         crashes = [
             loop.create_task(self._crash(clock, each)) for each in self._faults if isinstance(each, Crash)
         ]
@@ -140,6 +144,11 @@ class _Run:
     def _rot(self, fault: Rot) -> None:
         if self.machines[fault.node].disk.rot(fault.seed) is not None:
             self.watch.rotten(fault.node)
+
+    def _fill(self, fault: Full) -> None:
+        disk = self.machines[fault.node].disk
+        disk.capacity = disk.used_bytes + fault.room_bytes
+        self.watch.short(fault.node)
 
     async def _until_the_end(self, clock: Clock) -> None:
         while clock.now() < self._stage.scenario.duration_s:

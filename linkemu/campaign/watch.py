@@ -7,14 +7,15 @@ not known here: bytes are looked for wherever they lie.
     acknowledged   a node states a chunk as durable that a power cut would take, or has taken
     took back      it states one as missing that it had stated as durable, and hasn't the whole file as one
     corrupt        a transfer is announced as verified whose bytes are not those that were put, or not on disk
-    custody        a transfer that had ended goes on
+    custody        a transfer that had ended goes on; one begins anew, or lacks acknowledgements
     resent         a chunk is sent again though its acknowledgement is in the journal
     unfinished     at the end, a transfer is not verified that is so under a calm sky
     refused        a node says that it can't go on, though its disk is sound
     exception, ended, hangs, busy, memory: of a node as a program
 
-A disk on which a bit has rotted may lose what it held, and its node may refuse to go on. What still holds:
-nobody takes the rotten bytes for good ones.
+A satellite whose disk was full may give up what it holds of a file, though not of one that it has verified;
+transfers of a node whose disk was full may fail, though not go on for ever. A disk on which a bit has rotted
+may lose what it held, and its node may refuse to go on; nobody takes the rotten bytes for good ones.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ class Watch:
         self._excused: set[tuple[str, str]] = set()
         self._told: set[tuple[str, str, str]] = set()
         self._rotten: set[str] = set()
+        self._short: set[str] = set()
+        self._proven: dict[str, set[bytes]] = {}  # by satellite, chunks of files that are verified
 
     def tell(self, what: str, node: str, details: str) -> None:
         """Note a violation; one that was noted already is not noted again."""
@@ -83,6 +86,10 @@ class Watch:
     def rotten(self, node: str) -> None:
         """A bit on the disk of a node has changed."""
         self._rotten.add(node)
+
+    def short(self, node: str) -> None:
+        """The disk of a node is full."""
+        self._short.add(node)
 
     # Frames
 
@@ -115,7 +122,10 @@ class Watch:
                 stated[chunk] = content[start : start + manifest.length(index)]
                 self._must_hold(node, chunk, "states as durable")
             elif not durable and chunk in stated and not _has_file(self.disks[node], content):
-                self.tell("took back", node, f"chunk {chunk.hex()[:16]} of {manifest.name}")
+                if self._may_give_up(node, chunk):
+                    del stated[chunk]
+                else:
+                    self.tell("took back", node, f"chunk {chunk.hex()[:16]} of {manifest.name}")
 
     def _release(self, node: str, manifest: Manifest) -> None:
         """The node has given a file up, and said so."""
@@ -126,12 +136,16 @@ class Watch:
         if not holds(self.disks[node], self._stated[node][chunk]):
             self.tell("acknowledged", node, f"{how} chunk {chunk.hex()[:16]}, which is not safe on its disk")
 
+    def _may_give_up(self, node: str, chunk: bytes) -> bool:
+        return node in self._short and chunk not in self._proven.get(node, ())
+
     # Disks
 
     def restarted(self, node: str) -> None:
         """A node has come back, or the run ends: what it has stated or fetched must still be there."""
         for chunk in self._stated.get(node, {}):
-            self._must_hold(node, chunk, "has lost")
+            if not self._may_give_up(node, chunk):
+                self._must_hold(node, chunk, "has lost")
         for (station, custody), content in self._fetched.items():
             if station == node and node not in self._rotten and not _has_file(self.disks[node], content):
                 self.tell("corrupt", node, f"{custody}: the file that was verified is no longer on its disk")
@@ -144,8 +158,8 @@ class Watch:
         key = (message.node, message.id)
         before = self._states.get(key)
         self._states[key] = message
-        if before is not None and before.ended and message.state != before.state:
-            self.tell("custody", message.node, f"{message.id} was {before.state}, is {message.state}")
+        if before is not None:
+            self._compare(before, message)
         if message.action == "put" and message.resent_chunks:
             self.tell("resent", message.node, f"chunks of {message.name} that had been acknowledged")
         if message.state == "verified" and (before is None or before.state != "verified"):
@@ -157,6 +171,22 @@ class Watch:
             for manifest, _ in self._manifests.values():
                 if manifest.name == message.name:
                     self._release(message.node, manifest)
+
+    def _compare(self, before: TransferState, now: TransferState) -> None:
+        """What was announced was in the journal, and stays so in every later life."""
+        if before.ended:
+            if now.state != before.state:
+                self.tell("custody", now.node, f"{now.id} was {before.state}, is {now.state}")
+            return
+        first = "spooled" if now.action == "put" else "requested"
+        if now.times.get(first) != before.times.get(first):
+            self.tell("custody", now.node, f"{now.id} was {before.state}, and is taken on anew")
+        elif (
+            now.action == "put"
+            and now.done_bytes < before.done_bytes
+            and now.satellite not in self._rotten | self._short
+        ):
+            self.tell("custody", now.node, f"{now.id} had {before.done_bytes} bytes acknowledged, has fewer")
 
     def _verified(self, state: TransferState) -> None:
         contents = self._contents.get((state.satellite, state.name), {})
@@ -173,6 +203,7 @@ class Watch:
                 start = manifest.offset(index)
                 stated[chunk] = content[start : start + manifest.length(index)]
                 self._must_hold(state.satellite, chunk, "verified a file with")
+            self._proven.setdefault(state.satellite, set()).update(manifest.chunks)
         else:
             self._fetched[state.node, state.id] = content
             if state.node not in self._rotten and not _has_file(self.disks[state.node], content):
@@ -189,6 +220,8 @@ class Watch:
             if self._rotten & {order[0], order[2]}:
                 continue
             state = done.get(order)
+            if state is not None and state.state == "failed" and self._short & {order[0], order[2]}:
+                continue
             if state is None or (state.state != "verified" and (state.node, state.id) not in self._excused):
                 station, action, _, name = order
                 where = (

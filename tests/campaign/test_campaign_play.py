@@ -15,7 +15,7 @@ import pytest
 
 from linkemu.campaign import play as playing
 from linkemu.campaign.draw import draw
-from linkemu.campaign.faults import BadPlan, Crash, Fault, Frames, Outage, Rot, Skew, SlowDisk
+from linkemu.campaign.faults import BadPlan, Crash, Fault, Frames, Full, Outage, Rot, Skew, SlowDisk
 from linkemu.campaign.hunt import calm
 from linkemu.campaign.play import Outcome, play
 from linkemu.campaign.stage import Stage, compile_stage
@@ -136,6 +136,28 @@ def test_a_slow_disk_costs_time(stage: Stage) -> None:
     calm = at(told(stage)[1], SAT, "stored")
     slow = at(told(stage, SlowDisk(SAT, 0.0, 5.0, 0.05))[1], SAT, "stored")
     assert slow[0] > calm[0] + 0.15
+
+
+def test_a_satellite_that_is_full_declines_and_goes_on(stage: Stage, orders: frozenset[Order]) -> None:
+    outcome, lines = told(stage, Full(SAT, 1.0, 4.0, 20_000))
+    assert outcome.violations == ()
+    assert at(lines, SAT, "chunks not stored")
+    assert at(lines, SAT, "up") == [0.0]
+    assert len(orders - outcome.verified) in range(1, len(orders))
+
+
+def test_a_station_that_is_full_when_its_work_is_due_says_so_once_it_can(stage: Stage) -> None:
+    """Not even the word of the failure had room (found by seed 86)."""
+    outcome, lines = told(stage, Full(B, 1.5, 2.0))
+    assert outcome.violations == ()
+    assert at(lines, B, "disk refuses")
+    assert [t for t in at(lines, B, "failed") if 3.5 <= t < 5.0]
+
+
+def test_a_node_that_comes_back_to_a_full_disk_waits_for_room(stage: Stage, orders: frozenset[Order]) -> None:
+    outcome, lines = told(stage, Full(SAT, 30.0, 3.0), Crash(SAT, 30.5, "kill", "step", 1, 0.1))
+    assert outcome.violations == ()
+    assert at(lines, SAT, "up") == [0.0, 33.0]
 
 
 def test_a_station_that_was_killed_when_it_had_fetched_a_file_says_so_in_its_next_life(stage: Stage) -> None:

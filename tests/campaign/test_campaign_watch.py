@@ -140,6 +140,29 @@ def test_custody_that_goes_back(scene: Scene) -> None:
     assert scene.seen == ["custody"]
 
 
+def test_custody_that_begins_anew(scene: Scene) -> None:
+    scene.announces("sending", times={"spooled": 1.0, "sending": 2.0})
+    scene.announces("sending", times={"spooled": 1.0, "sending": 3.0})
+    assert scene.seen == []
+    scene.announces("spooled", times={"spooled": 4.0})
+    assert scene.seen == ["custody"]
+
+
+def test_acknowledgements_that_are_forgotten(scene: Scene) -> None:
+    scene.announces("sending", done_bytes=16384)
+    scene.announces("sending", done_bytes=16384)
+    assert scene.seen == []
+    scene.announces("sending", done_bytes=8192)
+    assert scene.seen == ["custody"]
+
+
+def test_acknowledgements_that_a_rotten_satellite_takes_back(scene: Scene) -> None:
+    scene.watch.rotten(SATELLITE)
+    scene.announces("sending", done_bytes=16384)
+    scene.announces("sending", done_bytes=8192)
+    assert scene.seen == []
+
+
 def test_a_put_that_resends_what_was_acknowledged(scene: Scene) -> None:
     scene.announces("sending", "get", resent_chunks=1)  # of a download: what the air has doubled
     assert scene.seen == []

@@ -326,19 +326,35 @@ def test_a_satellite_with_room_again_takes_what_it_declined() -> None:
 def test_a_fade_without_loss_of_lock_is_announced() -> None:
     """After the last acknowledgement nothing is journalled; that the file stands still is told too."""
     world = World(
-        work=(transfer(0.5, "put", "a", 200 * CHUNK_BYTES),),
-        erased=[(800, 11_200)],
-        dark={"ground": [(12.0, 13.0)]},
+        work=(transfer(0.5, "put", "a", 60 * CHUNK_BYTES),),
+        erased=[(650, 6350)],
+        dark={"ground": [(7.0, 8.0)]},
     )
 
     async def story(world: World) -> None:
-        await world.until(11.9)
-        told = [each for each in world.told if each.at_s > 0.8]
+        await world.until(6.9)
+        told = [each for each in world.told if each.at_s > 0.65]
         assert told[0].rate_bps and told[0].done_bytes < told[-1].done_bytes + 1
         assert told[-1].rate_bps == 0.0 and told[-1].state == "sending"
         assert told[-1].sent_bytes >= told[-1].done_bytes > 0
-        assert told[-1].at_s < 9.0, "what stands still is told once"
+        assert told[-1].at_s < 6.0, "what stands still is told once"
         assert all(later.at_s >= earlier.at_s + 0.99 for earlier, later in pairwise(told))
         assert (await world.ended("a", by=20.0)).state == "verified"
+
+    world.play(story)
+
+
+def test_of_two_files_of_one_name_that_come_at_once_one_is_refused() -> None:
+    """Else its station would call verified what nobody can fetch by that name."""
+    puts = [transfer(0.5, "put", "a", SIZE + n, station=name) for n, name in enumerate(("one", "two"))]
+    world = World("one", "two", work=tuple(puts))
+
+    async def story(world: World) -> None:
+        ends = [await world.ended("a", node=name, by=10.0) for name in ("one", "two")]
+        assert sorted(each.state for each in ends) == ["failed", "verified"]
+        (problem,) = (each.problem for each in ends if each.state == "failed")
+        assert problem == "the name is taken by another file"
+        await world.until(world.clock.now() + 1.0)
+        assert len(world.events("dropped")) == 1
 
     world.play(story)

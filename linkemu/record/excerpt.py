@@ -13,6 +13,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
+from linkemu.errors import InputError
 from linkemu.link import reshape
 from linkemu.link.timeline import Sky
 from linkemu.plan import Plan, Window

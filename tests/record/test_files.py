@@ -1,4 +1,4 @@
-"""Files of a run: their bytes are on the disk before anybody can find them by their name."""
+"""Files of a run: their bytes are on the disk before they have their name, and that is before anybody goes on."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from linkemu.record import chain, files
 
 
 @pytest.fixture
-def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bytes]]:
-    """Name and content of each file as it is synced, which it really is."""
-    seen: list[tuple[str, bytes]] = []
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bytes | list[str]]]:
+    """Name and content of each file, or directory, as it is synced, which it really is."""
+    seen: list[tuple[str, bytes | list[str]]] = []
     sync = os.fsync
 
     def watched(descriptor: int) -> None:
         path = Path(f"/proc/self/fd/{descriptor}").readlink()
-        seen.append((path.name, path.read_bytes()))
+        content = sorted(os.listdir(path)) if path.is_dir() else path.read_bytes()
+        seen.append((path.name, content))
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", watched)
@@ -27,17 +28,19 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bytes]]:
 
 
 def test_bytes_are_durable_before_they_have_their_name(
-    tmp_path: Path, synced: list[tuple[str, bytes]]
+    tmp_path: Path, synced: list[tuple[str, bytes | list[str]]]
 ) -> None:
     path = tmp_path / "deep" / "a.json"
     for content in (b"old", b"new"):
         files.put(path, content)
         assert path.read_bytes() == content
-    assert synced == [("a.json.tmp", b"old"), ("a.json.tmp", b"new")]
-    assert [each.name for each in path.parent.iterdir()] == ["a.json"]
+    named = ("deep", ["a.json"])
+    assert synced == [("a.json.tmp", b"old"), named, ("a.json.tmp", b"new"), named]
 
 
-def test_a_trace_is_durable_once_it_is_closed(tmp_path: Path, synced: list[tuple[str, bytes]]) -> None:
+def test_a_trace_is_durable_once_it_is_closed(
+    tmp_path: Path, synced: list[tuple[str, bytes | list[str]]]
+) -> None:
     writer = chain.ChainWriter(tmp_path / "run.jsonl")
     writer.write('{"t":1,"who":"a","what":"b"}')
     writer.close()

@@ -1,4 +1,4 @@
-"""Files of a run: their bytes are on the disk before they have their name, and that is before anybody goes on."""
+"""Files of a run: bytes are on the disk before they have their name, and the name is before any word of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bytes | list[str]
 
     def watched(descriptor: int) -> None:
         path = Path(f"/proc/self/fd/{descriptor}").readlink()
-        content = sorted(os.listdir(path)) if path.is_dir() else path.read_bytes()
+        content = [each.name for each in path.iterdir()] if path.is_dir() else path.read_bytes()
         seen.append((path.name, content))
         sync(descriptor)
 

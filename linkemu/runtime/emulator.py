@@ -105,7 +105,10 @@ class Emulator:
             self._finish(port)
 
     def impose(self, batch: Sequence[tuple[Key, Overlay]]) -> list[tuple[Key, Overlay]]:
-        """Put live faults on links at one coming slot's edge; journalled before they take effect."""
+        """Put live faults on links at one coming slot's edge; journalled before they take effect.
+
+        ResourceError: the journal can't be written; they take effect all the same.
+        """
         return self._changed(self.player.impose_all(batch, self._time.now_ns()))
 
     def lift(self, name: str | None) -> list[tuple[Key, Overlay]]:
@@ -115,8 +118,13 @@ class Emulator:
 
     def _changed(self, batch: list[tuple[Key, Overlay]]) -> list[tuple[Key, Overlay]]:
         if batch:
-            self._records.keep_overlays(batch)
-            self._drive()
+            try:
+                self._records.keep_overlays(batch)
+            except ResourceError as error:
+                problem = f"{error.problem}; what was ordered acts, unknown to a restart and to a record"
+                raise ResourceError(error.resource, problem) from None
+            finally:
+                self._drive()
         return batch
 
     def report(self) -> Fidelity:
@@ -251,7 +259,7 @@ class Emulator:
         await obey(self._bus, scenario, orders.fault_topic(scenario), self._carry_out)
 
     def _carry_out(self, payload: bytes) -> list[object]:
-        """What it comes to, as it takes effect. FormatError: it is no order for this sky."""
+        """What it comes to, as it takes effect. FormatError if it is no order for this sky."""
         try:
             match orders.read_fault(payload):
                 case orders.Impose() as order:
@@ -259,7 +267,7 @@ class Emulator:
                     changed = self.impose(order.overlays(self.player.sky, now_ns))
                 case orders.Lift(name):
                     changed = self.lift(name)
-        except FormatError as error:
+        except (FormatError, ResourceError) as error:
             print(f"emulator: {error}", file=sys.stderr, flush=True)
             raise
         return [overlay_row(*each) for each in changed]

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,7 @@ from linkemu.link.overlay import outage
 from linkemu.link.timeline import Cause, Sky, constant
 from linkemu.machine import Direction
 from linkemu.plan import Plan, Window
+from linkemu.runtime import orders
 from linkemu.runtime.bus import MemoryBus, NullBus
 from linkemu.runtime.clock import MappedClock
 from linkemu.runtime.emulator import Emulator
@@ -263,6 +265,32 @@ async def test_an_operator_s_fault_comes_over_the_bus_and_nonsense_does_no_harm(
     await until(lambda: channel.overlaid.live(round(ground.clock.now() * 1e9)) == [])
     ground.terminal.send(0, b"seen again")
     await until(lambda: orbit.light)
+
+
+async def test_an_order_that_cant_be_journalled_acts_and_is_told_as_it_is(
+    start, tmp_path: Path, capfd
+) -> None:
+    emulator, ground, _, bus = await start()
+    await until(lambda: ground.clock.now() > 0)
+    (tmp_path / "state" / "overlays.jsonl").mkdir()
+    answers: list[dict[str, Any]] = []
+
+    async def listen() -> None:
+        async for note in bus.subscribe(orders.answer_topic("test")):
+            answers.append(json.loads(note.payload))
+
+    listener = asyncio.create_task(listen())
+    fault = {"station": "koganei", "satellite": "iss", "direction": "up", "erase_slots": {"every": 1}}
+    bus.publish(orders.fault_topic("test"), {"id": "one", "faults": [fault]})
+    await until(lambda: answers)
+    assert answers[0]["id"] == "one" and "Is a directory; what was ordered acts" in answers[0]["error"]
+    assert emulator.player.channels[(0, Direction.UP)].is_slot_erased(0, 10**6)
+    (tmp_path / "state" / "overlays.jsonl").rmdir()
+    bus.publish(orders.fault_topic("test"), {"id": "two", "lift": None})
+    await until(lambda: len(answers) == 2)
+    assert len(answers[1]["effective"]) == 1
+    listener.cancel()
+    assert capfd.readouterr().err.count("overlays.jsonl") == 1
 
 
 async def test_a_report_that_cant_be_written_costs_no_light(start, tmp_path: Path, capfd) -> None:

@@ -6,6 +6,7 @@ session, composition and doors. Times are integer ns of scenario time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast, get_args
@@ -125,11 +126,14 @@ def _fault(kind: type[NodeFault] | type[DoorFault], row: Mapping[str, Any]) -> N
         if name in _WHOLE or (name == "end_ns" and value is not None):
             fits = isinstance(value, int) and not isinstance(value, bool)
         elif name == "drift_ppm":
-            fits = isinstance(value, int | float) and not isinstance(value, bool)
+            fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         else:
             fits = value is None if name == "end_ns" else isinstance(value, str)
         if not fits:
             raise TypeError(f"{name} {value!r}")
     if row["kind"] not in _KINDS[kind] or row["start_ns"] < 0:
         raise ValueError(f"{row['kind']} at {row['start_ns']}")
-    return kind(**row)
+    fault = kind(**row)
+    if fault.end_ns is not None and fault.end_ns < fault.start_ns:
+        raise ValueError(f"{fault.kind} ends at {fault.end_ns}, before it starts")
+    return fault

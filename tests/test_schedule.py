@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ from tests.link.skies import overlays
 
 times = st.integers(0, 10**15)
 nodes = st.builds(
-    NodeFault,
+    lambda node, kind, start_ns, lasts_ns, *figures: NodeFault(
+        node, kind, start_ns, None if lasts_ns is None else start_ns + lasts_ns, *figures
+    ),
     st.sampled_from(["iss", "koganei"]),
     st.sampled_from(["kill", "freeze", "clock", "bit-flip", "disk", "plan-late"]),
     times,
@@ -67,7 +70,8 @@ def test_what_is_no_schedule_is_refused(document: object) -> None:
     ("rows", "key", "value"),
     [
         *(("overlays", "link", value) for value in (True, "0", 0.0, None)),
-        *(("nodes", "drift_ppm", value) for value in (True, "1", None)),
+        *(("nodes", "drift_ppm", value) for value in (True, "1", None, math.nan)),
+        *(("nodes", "end_ns", value) for value in (6, 7.5, "8")),
         *(("nodes", "start_ns", value) for value in (True, -1, 1.0)),
         *(("nodes", "kind", value) for value in ("reset", 1)),
         ("nodes", "node", 3),

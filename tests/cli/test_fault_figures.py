@@ -52,6 +52,6 @@ def test_a_figure_that_is_missing_or_belongs_elsewhere_is_one_line(
 
 
 def test_a_fault_lasts_for_some_time() -> None:
-    assert _duration("250ms") == 0.25
-    with pytest.raises(InputError, match="expected a time above 0"):
-        _duration("0s")
+    assert _duration("--for")("250ms") == 0.25
+    with pytest.raises(InputError, match=r"^--for: '0s': expected a time above 0"):
+        _duration("--for")("0s")

@@ -1,4 +1,4 @@
-"""Files of a run: bytes are on the disk before they have their name, and the name is before any word of it."""
+"""Files of a run: their bytes are on the disk before they have their name, and the name before they count."""
 
 from __future__ import annotations
 

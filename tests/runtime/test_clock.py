@@ -49,7 +49,7 @@ def test_a_map_survives_on_disk_and_is_refused_after_a_reboot(tmp_path: Path, sy
     assert TimeMap.load(path) is None
     time_map = TimeMap((Piece(5, 0, 2.0),)).jump(1005, 10**9)
     time_map.save(path)
-    assert synced == [tmp_path / "timemap.json.tmp"], "durable before it has its name"
+    assert synced == [tmp_path / "timemap.json.tmp", tmp_path], "its bytes before its name, then its name"
     assert TimeMap.load(path) == time_map
     path.write_text(path.read_text().replace('"boot": "', '"boot": "another-'))
     with pytest.raises(ClockError, match="rebooted"):

@@ -40,15 +40,15 @@ class Narrator:
         self._restarts: dict[str, int] = {}
         self._told_at: dict[tuple[str, str], float] = {}
 
-    def tell(self, message: Message | ProcessChange, picture: Picture) -> list[str]:
-        """Lines for ``message``, which ``picture`` has already taken."""
+    def tell(self, message: Message | ProcessChange, picture: Picture, now: float) -> list[str]:
+        """Lines for ``message``, which ``picture`` has already taken; ``now`` is for those without a time."""
         match message:
             case ProcessChange():
-                return self._tell_process(message, picture)
+                return self._tell_process(message, now)
             case Session():
-                return self._tell_session(message, picture)
+                return self._tell_session(message, now)
             case NodeStatus():
-                return self._tell_node(message, picture)
+                return self._tell_node(message, now)
             case LinkState():
                 return self._tell_link(message, picture)
             case LinkTelemetry():
@@ -57,35 +57,33 @@ class Narrator:
                 return self._tell_transfer(message)
         return []
 
-    def _tell_process(self, change: ProcessChange, picture: Picture) -> list[str]:
+    def _tell_process(self, change: ProcessChange, now: float) -> list[str]:
         self._restarts[change.name] = max(change.restarts, self._restarts.get(change.name, 0))
         match change.change:
             case "started":
                 again = f" again ({change.restarts})" if change.restarts else ""
-                return [stamped(picture.now, f"{change.name}: process {change.pid} started{again}")]
+                return [stamped(now, f"{change.name}: process {change.pid} started{again}")]
             case "died":
-                return [
-                    stamped(picture.now, f"{change.name}: process {change.pid} died ({ending(change.code)})")
-                ]
+                return [stamped(now, f"{change.name}: process {change.pid} died ({ending(change.code)})")]
         return []
 
-    def _tell_session(self, session: Session, picture: Picture) -> list[str]:
+    def _tell_session(self, session: Session, now: float) -> list[str]:
         lines = [
-            stamped(picture.now, f"{process}: restarted")
+            stamped(now, f"{process}: restarted")
             for process, count in session.restarts.items()
             if count > self._restarts.get(process, 0)
         ]
         self._restarts.update(session.restarts)
         if session.state != self._session:
             self._session = session.state
-            lines.append(stamped(picture.now, f"session {session.state}"))
+            lines.append(stamped(now, f"session {session.state}"))
         return lines
 
-    def _tell_node(self, node: NodeStatus, picture: Picture) -> list[str]:
+    def _tell_node(self, node: NodeStatus, now: float) -> list[str]:
         if self._nodes.get(node.node) == node.state:
             return []
         self._nodes[node.node] = node.state
-        return [stamped(picture.now if node.at_s is None else node.at_s, f"{node.node}: {node.state}")]
+        return [stamped(now if node.at_s is None else node.at_s, f"{node.node}: {node.state}")]
 
     def _tell_link(self, message: LinkState | LinkTelemetry, picture: Picture) -> list[str]:
         pair = message.station, message.satellite

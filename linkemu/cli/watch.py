@@ -38,6 +38,7 @@ class Watch:
         self._lines: deque[str] = deque(maxlen=LINES_KEPT)
         self._busy: str | None = None
         self._heard = time.monotonic()
+        self._told = 0.0  # the latest scenario time that a line bore
         self._lock = threading.Lock()  # rich redraws from a thread of its own
         self._live: Live | None = None
         if redrawn:
@@ -79,10 +80,12 @@ class Watch:
         with self._lock:
             self._busy = None
             before = self.picture.now
+            self._told = max(self._told, self._now())  # before the message can end the reckoning
             self.picture.take(message)
             if self.picture.now > before:
                 self._heard = time.monotonic()
-            lines = self._narrator.tell(message, self.picture)
+            self._told = max(self._told, self.picture.now)
+            lines = self._narrator.tell(message, self.picture, self._told)
         self._tell(lines)
 
     def note(self, text: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from linkemu.cli import display
 from linkemu.cli.causes import CAUSES
 from linkemu.cli.narrator import Narrator, fraction
 from linkemu.cli.picture import Picture, why
+from linkemu.cli.watch import Watch
 from linkemu.link.timeline import Cause
 from linkemu.runtime.supervisor import ProcessChange
 from linkemu.telemetry import (
@@ -45,7 +48,7 @@ def story(*messages, every_s=0.0):
     lines = []
     for message in messages:
         picture.take(message)
-        lines += narrator.tell(message, picture)
+        lines += narrator.tell(message, picture, picture.now)
     return picture, lines
 
 
@@ -212,3 +215,23 @@ def test_a_process_that_dies_is_seen():
     ]
     assert "iss 101 restarted 1×" in drawn(picture)
     assert "iss lost" in drawn(story(ProcessChange("iss", "died", 100, -9))[0])
+
+
+def test_no_line_of_a_run_that_ends_is_earlier_than_the_one_before(monkeypatch):
+    """Sessions and processes say no time: theirs is reckoned, also when the session runs no more."""
+    wall = [100.0]
+    monkeypatch.setattr("linkemu.cli.watch.time", SimpleNamespace(monotonic=lambda: wall[0]))
+    out = StringIO()
+    with Watch(Console(file=out, width=200, force_terminal=False)) as watch:
+        for later_s, message in (
+            (0.0, SESSION),
+            (0.0, ClockState(10.0, 1.0, 75.0, 0.0)),
+            (0.8, replace(SESSION, state="stopping")),
+            (0.1, NodeStatus("iss", "satellite", "stopped", 7)),
+        ):
+            wall[0] += later_s
+            watch.take(message)
+    assert out.getvalue().splitlines()[-2:] == [
+        "    10.800 s  session stopping",
+        "    10.800 s  iss: stopped",
+    ]

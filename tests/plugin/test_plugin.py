@@ -235,8 +235,16 @@ def test_a_killed_test_leaves_no_process_and_no_port(project):
         tests.kill()
         tests.wait()
     assert eventually(lambda: not _is_alive(pid))
+    assert eventually(lambda: _is_free(port))  # its threads end after one another, its sockets with the last
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as again:
-        again.bind(("127.0.0.1", port))
+        try:
+            again.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def test_what_the_marker_gets_wrong_is_one_line(project):

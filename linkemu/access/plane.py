@@ -61,6 +61,7 @@ class Plane:
         self._desk: Desk | None = None
         self._witness = None if proxy.record is None else Witness(proxy.record)
         self._account = Account()
+        self._ended_ns: int | None = None
         for door in proxy.doors:
             self.open(door)
         self._account.scheduling = realtime.tune(precedence=False)
@@ -88,8 +89,8 @@ class Plane:
         self._reactor.add(desk.fileno(), hear, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
 
     def now_ns(self) -> int:
-        """Scenario time."""
-        return self._pace.now_ns()
+        """Scenario time; after ``run`` that of its end, however long the disk takes to sync the traces."""
+        return self._pace.now_ns() if self._ended_ns is None else self._ended_ns
 
     @property
     def is_begun(self) -> bool:
@@ -142,11 +143,12 @@ class Plane:
         try:
             self._reactor.run(self._step)
         finally:
+            self._ended_ns = self._pace.now_ns()
             for opened in self.doors.values():
                 opened.door.close()
             self._reactor.close()
             if self._witness is not None:
-                self._write_down(self._witness, self._pace.now_ns())
+                self._write_down(self._witness, self._ended_ns)
                 self._witness.close()
 
     def reports(self) -> list[DoorReport]:

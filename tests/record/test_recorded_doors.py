@@ -12,6 +12,7 @@ from socket import create_connection, create_server
 
 import pytest
 
+from linkemu.access.settings import Door, Proxy
 from linkemu.link.timeline import Cause, Sky, constant
 from linkemu.machine import Direction
 from linkemu.record import opening
@@ -85,8 +86,33 @@ def test_a_recorded_proxy_opens_its_doors_again_under_the_same_faults(tmp_path: 
     for said in (report, part):
         up = said["ways"][0]  # type: ignore[index]
         assert up["edges"][0]["start_s"] == 0.4, "the fault came first"
+    second = opening.load(tmp_path / "two")
     assert part["at_s"] < 1.5  # type: ignore[operator]  # only a second of the sky was played
-    assert opening.load(tmp_path / "two").played.faults == (FAULT,)
+    assert max(event["t"] for event in second.trace("sky").events) <= 1_000_000_000
+    assert second.played.faults == (FAULT,)
+
+
+REPORTS = """
+import sys, time
+from pathlib import Path
+from linkemu.access.plane import Plane
+from linkemu.access.settings import Proxy
+plane = Plane(Proxy.load(Path(sys.argv[1])))
+plane.run()
+for _ in range(2):
+    print(*(report.at_s for report in plane.reports()))
+    time.sleep(0.01)
+"""
+
+
+def test_a_report_is_of_the_end_of_its_run_however_long_the_disk_takes_then(tmp_path: Path) -> None:
+    Sky.of(*(constant("g", "s", way, 10**7, 0.005, 0.2) for way in Direction)).save(tmp_path / "sky")
+    door = Door(("127.0.0.1", 0), ("127.0.0.1", 9))
+    Proxy(tmp_path / "sky", (door,), record=tmp_path).save(tmp_path / "proxy")
+    command = (sys.executable, "-c", REPORTS, str(tmp_path / "proxy"))
+    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    first, second = map(float, told.split())
+    assert first == second >= 0.2
 
 
 def test_exec_records_and_plays_a_recorded_run(tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def test_doors_faults_time_and_report(project):
                 with pytest.raises(TimeoutError):
                     far.recv(10)
             assert link.advance_to("AOS") >= 50.0
+            far.settimeout(20)
             client.sendto(b"found", door.address)
             assert far.recv(10) == b"found"
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from linkemu.errors import FormatError, ResourceError
+from linkemu.link.fidelity import Fidelity, LinkFidelity
 from linkemu.link.overlay import blackhole, outage
 from linkemu.machine import Direction
 from linkemu.runtime.records import Records
+from linkemu.runtime.timemap import Piece, TimeMap
 
 UP, DOWN = (0, Direction.UP), (0, Direction.DOWN)
 
@@ -57,11 +59,26 @@ def test_no_journal_is_no_fault_and_none_that_is_no_journal_is_believed(tmp_path
         records.overlays()
 
 
+def test_time_and_report_are_found_again_and_an_old_report_is_replaced(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    time_map = TimeMap((Piece(5, 0, 2.0),)).jump(1005, 10**9)
+    records.keep_time_map(time_map)
+    for at_s in (1.0, 2.0):
+        records.keep_report(Fidelity("demo", at_s, (LinkFidelity("g", "s", "up"),), gaps=((0.5, 0.75),)))
+    again = Records(tmp_path)
+    assert again.time_map() == time_map
+    assert again.report() == Fidelity("demo", 2.0, (LinkFidelity("g", "s", "up"),), gaps=((0.5, 0.75),))
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["fidelity.json", "timemap.json"]
+
+
 def test_a_journal_that_can_not_be_written_is_one_error_and_takes_nothing(tmp_path: Path) -> None:
     records = Records(tmp_path)
     records.overlays_file.mkdir()
     with pytest.raises(ResourceError, match="overlays"):
         records.keep_overlays([(UP, outage(1, 5))])
+    (tmp_path / "fidelity.json").mkdir()
+    with pytest.raises(ResourceError, match="fidelity"):
+        records.keep_report(Fidelity("demo", 0.0, ()))
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match="file"):
         Records(tmp_path / "file")

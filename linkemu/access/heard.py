@@ -27,18 +27,22 @@ class Heard:
         self._journal = journal
         self._foreseen = list(foreseen.overlays)  # the journal has them too
         self._read_bytes = 0
+        self._acts: dict[
+            tuple[Key, Overlay], Overlay
+        ] = {}  # what was told, and as it acts here; both endless
 
     def catch_up(self, standings: Standings) -> None:
         """What has been ordered so far, as it took effect. FormatError or ResourceError of the file."""
         for key, overlay in self._news():
-            _change(standings[key], overlay, 0, 0)
+            self._change(key, standings[key], overlay, 0, 0)
 
     def hear(self, standings: Standings, now_ns: int) -> set[int]:
         """Impose and lift what has been ordered since; the numbers of the links that have changed."""
         news = self._news()
         for key, overlay in news:
             on = standings[key]
-            _change(on, overlay, now_ns, on.boundary_ns(now_ns, erases=overlay.erase_slots is not None))
+            at_ns = on.boundary_ns(now_ns, erases=overlay.erase_slots is not None)
+            self._change(key, on, overlay, now_ns, at_ns)
         return {number for (number, _), _ in news}
 
     def _news(self) -> list[tuple[Key, Overlay]]:
@@ -56,12 +60,12 @@ class Heard:
         rows = [each for line in whole.decode().splitlines() for each in batch_of(line)]
         return standing(each for each in rows if each not in self._foreseen)
 
-
-def _change(on: Standing, overlay: Overlay, now_ns: int, at_ns: int) -> None:
-    """Impose what isn't there, or end what differs in nothing but its end; not before ``at_ns``."""
-    endless = replace(overlay, end_ns=None)
-    known = [each for each in on.overlaid.all if replace(each, end_ns=None) == endless]
-    if not known:
-        on.impose(overlay, now_ns, at_ns)
-    elif overlay.end_ns is not None and overlay not in known:
-        on.lift(overlay.name, now_ns, max(at_ns, overlay.end_ns))
+    def _change(self, key: Key, on: Standing, told: Overlay, now_ns: int, at_ns: int) -> None:
+        """Impose what isn't there, or end what differs in nothing but its end; not before ``at_ns``."""
+        endless = replace(told, end_ns=None)
+        acts = self._acts.get((key, endless), endless)  # heard late, it has begun later than it was told to
+        known = [each for each in on.overlaid.all if replace(each, end_ns=None) == acts]
+        if not known:
+            self._acts[key, endless] = replace(on.impose(told, now_ns, at_ns), end_ns=None)
+        elif told.end_ns is not None and all(each.end_ns != told.end_ns for each in known):
+            on.lift(told.name, now_ns, max(at_ns, told.end_ns))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from linkemu.cli import output
 from linkemu.cli.balances import Case, Result
@@ -81,7 +82,7 @@ def show_lines(result: Result) -> None:
     for name, source in _sources(up, down).items():
         table.add_row(name, *(_cell(side, name) for side in (up, down)), source)
     table.add_section()
-    table.add_row("received", *(f"[bold]{s.budget.power_dBm[0]:.2f} dBm" for s in (up, down)), "mean")
+    table.add_row("received", *(Text(f"{s.budget.power_dBm[0]:.2f} dBm", "bold") for s in (up, down)), "mean")
     table.add_row(
         "scintillation index", *(f"{s.index[0]:.3f}" for s in (up, down)), "A&P ch. 9, ITU-R P.1622"
     )

@@ -33,11 +33,11 @@ def document(data: object) -> None:
 
 
 def console() -> Console:
-    """For results. A pipe has no width, so a table there is as wide as it needs to be."""
+    """For results, names as they are. A pipe has no width, so a table there is as wide as it needs to be."""
     from rich.console import Console
 
     plain = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=PIPE_WIDTH if plain else None)
+    return Console(highlight=False, markup=False, width=PIPE_WIDTH if plain else None)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
@@ -64,7 +64,7 @@ def notices() -> Console:
     """For warnings and progress: stderr."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, markup=False)
 
 
 def warn(warnings: Iterable[str]) -> None:

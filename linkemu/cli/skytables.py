@@ -102,10 +102,10 @@ def show(summary: dict[str, Any], out: Path | None) -> None:
     console = output.console()
     passes = output.count(summary["passes"], "pass", "passes")
     title = (
-        f"[bold]{summary['scenario']}[/]  {summary['epoch'][:19].replace('T', ' ')} UTC, "
+        f"  {summary['epoch'][:19].replace('T', ' ')} UTC, "
         f"{format_duration(summary['duration_s'])}, seed {summary['seed']}, {passes}"
     )
-    console.print(title)
+    console.print(Text.assemble((summary["scenario"], "bold"), title))
     if summary["windows"]:
         console.print(_window_table(summary["windows"]))
     told = joined([each for each in summary["outages"] if each["cause"] not in _EXPECTED])

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
+from linkemu.client.blocks import Scope
 from linkemu.client.http import Document
 from linkemu.client.link import Link, Override
 
@@ -52,11 +53,11 @@ class AsyncLink:
     async def override(self, **said: Any) -> AsyncIterator[Override]:
         """For a block; lifted also when the task is cancelled."""
         scope = self.link.override(**said)
-        override = await asyncio.to_thread(scope.__enter__)
+        entering = asyncio.ensure_future(asyncio.to_thread(scope.__enter__))
         try:
-            yield override
+            yield await asyncio.shield(entering)
         finally:
-            await asyncio.shield(asyncio.to_thread(scope.__exit__, None, None, None))
+            await asyncio.shield(_left(scope, entering))
 
     def outage(self, **said: Any) -> Any:
         """No light for a block: ``async with link.outage():``."""
@@ -70,3 +71,10 @@ class AsyncLink:
                 yield event
         finally:
             stream.close()
+
+
+async def _left(scope: Scope, entering: asyncio.Future[Override]) -> None:
+    """Leave a block: of a task that was cancelled while it entered, as soon as it has."""
+    await asyncio.wait([entering])
+    if entering.exception() is None:
+        await asyncio.to_thread(scope.__exit__, None, None, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -47,19 +48,20 @@ class Http:
         """Server-sent events, over a connection of their own."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
         try:
+            connection.connect()
+            sock = connection.sock
             connection.request("GET", path, headers=self._headers)
             response = connection.getresponse()
             if response.status != 200:
                 _answer(response.status, response.read())
-            if connection.sock is not None:
-                connection.sock.settimeout(None)
+            sock.settimeout(None)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise ResourceError(self.url, _words(error)) from None
         except LinkemuError:
             connection.close()
             raise
-        return Stream(connection, response)
+        return Stream(connection, response, sock)
 
     def close(self) -> None:
         with self._lock:
@@ -93,11 +95,14 @@ class Http:
 
 
 class Stream:
-    """Events of one connection; ends when either side closes it."""
+    """Events of one connection; ends when either side closes it, ours also while another thread reads."""
 
-    def __init__(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
+    def __init__(
+        self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse, sock: socket.socket
+    ) -> None:
         self._connection = connection
         self._response = response
+        self._sock = sock
 
     def __iter__(self) -> Iterator[Document]:
         with contextlib.suppress(OSError, http.client.HTTPException, ValueError, AttributeError):
@@ -106,6 +111,8 @@ class Stream:
                     yield json.loads(line.removeprefix(b"data: "))
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):  # closed already
+            self._sock.shutdown(socket.SHUT_RDWR)  # a thread that reads holds a lock that ``close`` wants
         self._response.close()
         self._connection.close()
 
@@ -114,9 +121,11 @@ def _answer(status: int, text: bytes) -> Document:
     try:
         document = json.loads(text or b"{}")
     except ValueError:
-        raise FormatError(f"the control API answered {status} with {text[:60]!r}") from None
+        document = None
+    if not isinstance(document, dict):
+        raise FormatError(f"the control API answered {status} with {text[:60]!r}")
     if status < 400:
-        return dict(document)
+        return document
     where, _, problem = str(document.get("error", status)).partition(": ")
     if status == 404:
         raise AbsentError(where, problem)

@@ -89,12 +89,12 @@ class Link:
         """
         row = effects(**said)
         lift = self._was_set(direction)
-        if not row:
-            self._change([], lift)
+        made = self._change([self._row(row, direction)] if row else [], lift)
+        self._set = {way: name for way, name in self._set.items() if name not in lift}
+        if not made:
             return None
-        (override,) = self._change([self._row(row, direction)], lift)
-        self._note_set(direction, override.name)
-        return override
+        self._set[direction] = made[0].name
+        return made[0]
 
     def impose(
         self, *, direction: Direction = "both", duration: str | float | None = None, **said: Any
@@ -214,17 +214,11 @@ class Link:
     def _was_set(self, direction: Direction) -> list[str]:
         """Names to lift before something is set for a direction; both directions are set together."""
         standing = {each.name for each in self.overrides()} if self._set else set()
-        names = {
+        return sorted(
             name
             for way, name in self._set.items()
             if name in standing and (direction == "both" or way in (direction, "both"))
-        }
-        for way in [way for way, name in self._set.items() if name in names]:
-            del self._set[way]
-        return sorted(names)
-
-    def _note_set(self, direction: Direction, name: str) -> None:
-        self._set[direction] = name
+        )
 
     def _held_lease(self) -> str:
         if self._lease is None:
@@ -243,7 +237,11 @@ class Link:
 
     def _enter(self, rows: list[Document]) -> list[Override]:
         self._scopes += 1
-        return self._change(rows, [], is_scoped=True)
+        try:
+            return self._change(rows, [], is_scoped=True)
+        except BaseException:
+            self._leave(())
+            raise
 
     def _leave(self, overrides: Iterable[Override]) -> None:
         self._scopes -= 1

@@ -70,8 +70,8 @@ DOOR_KEYS = ("name", "link", "listen", "to", "protocol", "outage", "uplink")
 def door(document: Document, links: Mapping[str, int]) -> Document:
     """A door as the data plane reads it."""
     name = document.get("name")
-    if not isinstance(name, str) or not 0 < len(name) <= 100 or not name.isprintable():
-        raise InputError("name", "expected 1 to 100 printable characters")
+    if not isinstance(name, str) or not 0 < len(name) <= 100 or not name.isprintable() or "/" in name:
+        raise InputError("name", "expected 1 to 100 printable characters, none of them /")
     protocol = _one_of(document, "protocol", "tcp", "udp")
     uplink = _one_of(document, "uplink", "client", "server")
     outages = Outages.parse(_text(document, "outage", Behaviour.HOLD.value), "outage")

@@ -65,11 +65,11 @@ class Records:
         """All live faults so far as they stand; a torn last line never took effect and is cut off."""
         if not self.overlays_file.exists():
             return []
-        text = self.overlays_file.read_text()
-        whole = text[: text.rfind("\n") + 1]
+        text = self.overlays_file.read_bytes()
+        whole = text[: text.rfind(b"\n") + 1]
         if whole != text:
-            self.overlays_file.write_text(whole)
-        return standing(each for line in whole.splitlines() for each in batch_of(line))
+            os.truncate(self.overlays_file, len(whole))
+        return standing(each for line in whole.decode().splitlines() for each in batch_of(line))
 
 
 def standing(journal: Iterable[tuple[Key, Overlay]]) -> list[tuple[Key, Overlay]]:

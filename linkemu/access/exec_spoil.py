@@ -17,19 +17,22 @@ _NEEDS_CSUM = 1
 
 def spoiled(frame: bytes, link_bytes: int, flip: tuple[float, float]) -> bytes:
     """The frame of a single packet with one byte of it changed, from its IP header on."""
+    return flipped(finished(frame), flip, VNET_BYTES + link_bytes)
+
+
+def finished(frame: bytes) -> bytes:
+    """The frame of a single packet with all that it has on the wire, its checksum included."""
     flags, _, _, _, start, offset = _VNET.unpack_from(frame)
     data = bytearray(frame)
     if flags & _NEEDS_CSUM:
         _finish_checksum(data, VNET_BYTES + start, VNET_BYTES + start + offset)
     data[:VNET_BYTES] = bytes(VNET_BYTES)
-    return flipped(bytes(data), flip, VNET_BYTES + link_bytes)
+    return bytes(data)
 
 
 def _finish_checksum(data: bytearray, start: int, place: int) -> None:
     """The field holds the sum over the pseudo-header; add all that follows, and turn it over."""
     covered = bytes(data[start:])
     covered += b"\0" * (len(covered) % 2)
-    total = sum(struct.unpack(f"!{len(covered) // 2}H", covered))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
+    total = int.from_bytes(covered, "big") % 0xFFFF  # the sum of its words with end-around carry
     data[place : place + 2] = (~total & 0xFFFF or 0xFFFF).to_bytes(2, "big")

@@ -6,11 +6,13 @@ Words, no deeds; integer ns of scenario time.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from linkemu.access.exec_segments import Frame
 from linkemu.link.capacity import Capacity
-from linkemu.link.lots import Harm
+
+if TYPE_CHECKING:  # it loads numpy, for which the scribe has no use
+    from linkemu.link.lots import Harm
 
 
 @dataclass(slots=True)

@@ -2,7 +2,8 @@
 
 A frame is a virtio_net_hdr (linux/virtio_net.h), ``link_bytes`` of Ethernet header or none, and an IP packet.
 With segmentation offload one frame stands for many packets that share a header: each of them is charged its
-own header, and can be lost alone. Pure bytes; no time and no device here.
+own header, and can be lost alone. The kernel leaves their checksums to the card, which is us. Pure bytes; no
+time and no device here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ _VNET = struct.Struct("=BBHHHH")  # flags, gso_type, hdr_len, gso_size, csum_sta
 VNET_BYTES = _VNET.size
 _UDP_L4 = 5  # VIRTIO_NET_HDR_GSO_UDP_L4
 _ECN = 0x80
+_NEEDS_CSUM = 1
 _UDP_HEADER, _TCP_HEADER = 8, 20
 _FIN_PSH, _CWR = 0x09, 0x80
 
@@ -74,6 +76,24 @@ def frame_of(data: bytes, link_bytes: int) -> Frame | None:
     if payload <= 0:
         return Frame(data, link_bytes, 1, whole, 0, 0)
     return Frame(data, link_bytes, -(-payload // size), header, size, payload)
+
+
+def finished(frame: bytes) -> bytes:
+    """The frame of a single packet with all that it has on the wire, its checksum included."""
+    flags, _, _, _, start, offset = _VNET.unpack_from(frame)
+    data = bytearray(frame)
+    if flags & _NEEDS_CSUM:
+        _finish_checksum(data, VNET_BYTES + start, VNET_BYTES + start + offset)
+    data[:VNET_BYTES] = bytes(VNET_BYTES)
+    return bytes(data)
+
+
+def _finish_checksum(data: bytearray, start: int, place: int) -> None:
+    """The field holds the sum over the pseudo-header; add all that follows, and turn it over (RFC 1071)."""
+    covered = bytes(data[start:])
+    covered += b"\0" * (len(covered) % 2)
+    total = int.from_bytes(covered, "big") % 0xFFFF  # the sum of its words with end-around carry
+    data[place : place + 2] = (~total & 0xFFFF or 0xFFFF).to_bytes(2, "big")
 
 
 def _amend_vnet(head: bytearray, header: int, *, single: bool) -> None:

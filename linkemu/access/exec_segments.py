@@ -90,10 +90,8 @@ def finished(frame: bytes) -> bytes:
 
 def _finish_checksum(data: bytearray, start: int, place: int) -> None:
     """The field holds the sum over the pseudo-header; add all that follows, and turn it over (RFC 1071)."""
-    covered = bytes(data[start:])
-    covered += b"\0" * (len(covered) % 2)
-    total = int.from_bytes(covered, "big") % 0xFFFF  # the sum of its words with end-around carry
-    data[place : place + 2] = (~total & 0xFFFF or 0xFFFF).to_bytes(2, "big")
+    words = int.from_bytes(data[start:], "big") << 8 * ((len(data) - start) % 2)
+    data[place : place + 2] = (~_fold(words) & 0xFFFF or 0xFFFF).to_bytes(2, "big")
 
 
 def _amend_vnet(head: bytearray, header: int, *, single: bool) -> None:
@@ -141,12 +139,10 @@ def _amend_internet(head: bytearray, top: int, length: int, skipped: int) -> Non
     head[top + 4 : top + 6] = (identity & 0xFFFF).to_bytes(2, "big")
     end = top + (head[top] & 0x0F) * 4
     head[top + 10 : top + 12] = b"\0\0"
-    words = sum(int.from_bytes(head[at : at + 2], "big") for at in range(top, end, 2))
-    head[top + 10 : top + 12] = (~_fold(words) & 0xFFFF).to_bytes(2, "big")
+    total = _fold(int.from_bytes(head[top:end], "big"))
+    head[top + 10 : top + 12] = (~total & 0xFFFF).to_bytes(2, "big")
 
 
 def _fold(total: int) -> int:
-    """Sum of 16-bit words with end-around carry (RFC 1071)."""
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
+    """Sum of 16-bit words with end-around carry (RFC 1071), of a sum or of the words in a row: 65536 is 1."""
+    return total % 0xFFFF or (0xFFFF if total else 0)

@@ -1,8 +1,9 @@
 """The house of ``linkemu exec``: a client's network and a gateway's, with nothing between them but the laser.
 
-``python -m linkemu.access.exec_house ORDER CHANNEL SKY`` (JSON, and two descriptors). Builds three networks:
-the client's, the gateway's, and one in the middle for packet sockets. This process keeps them, plays the link
-(exec_plane) and is the parent of exec_init, below which all commands run. No network leads outside.
+``python -m linkemu.access.exec_house ORDER CHANNEL SKY CONTROL TAP``: JSON, and four descriptors, of which
+the last two may be -1, none. Builds three networks: the client's, the gateway's, and one in the middle for
+packet sockets. This process keeps them, plays the link (exec_plane) and is the parent of exec_init, below
+which all commands run. No network leads outside.
 """
 
 from __future__ import annotations
@@ -184,21 +185,31 @@ def _listener(port: int) -> socket.socket:
 def main() -> int:
     """The process: builds, starts the commands, plays until they end; their exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command
-    order, channel = Order.from_json(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))
-    channel.set_inheritable(False)
-    os.set_inheritable(int(sys.argv[3]), False)
-    control = socket.socket(fileno=int(sys.argv[4])) if len(sys.argv) > 4 else None
-    if control is not None:
-        control.set_inheritable(False)
+    order = Order.from_json(sys.argv[1])
+    channel, sky, control, tap = map(int, sys.argv[2:])
+    os.set_inheritable(sky, False)
+    speaking = _socket(channel)
+    assert speaking is not None, "whoever starts it listens"
     try:
-        return _run(order, channel, int(sys.argv[3]), control)
+        return _run(order, speaking, sky, _socket(control), _socket(tap))
     except LinkemuError as error:
         told = error if isinstance(error, ResourceError) else ResourceError("link", str(error))
-        _tell(channel, exec_order.failure(told))
+        _tell(speaking, exec_order.failure(told))
         return error.exit_code
 
 
-def _run(order: Order, channel: socket.socket, sky: int, control: socket.socket | None) -> int:
+def _socket(descriptor: int) -> socket.socket | None:
+    """The one that was handed over, kept from the commands."""
+    if descriptor < 0:
+        return None
+    handed = socket.socket(fileno=descriptor)
+    handed.set_inheritable(False)
+    return handed
+
+
+def _run(
+    order: Order, channel: socket.socket, sky: int, control: socket.socket | None, tap: socket.socket | None
+) -> int:
     house = build(order)
     doors = _doors(order, house)
     _tell(channel, {"granted": asdict(house.granted)}, [door.fileno() for door in doors])
@@ -209,7 +220,7 @@ def _run(order: Order, channel: socket.socket, sky: int, control: socket.socket 
     from linkemu.access.exec_plane import play  # numpy starts threads, and isolate() needs to be alone
 
     init = exec_init.start(order, house.client.network, house.gateway.network)
-    report, faults = play(order, house, sky, init, control)
+    report, faults = play(order, house, sky, init, control, tap)
     for place in range(0, len(faults), _ROWS):
         _tell(channel, {"faults": faults[place : place + _ROWS]})
     _tell(channel, {"report": report})

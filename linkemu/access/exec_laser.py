@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort_right
 from collections import deque
-from dataclasses import dataclass
 from operator import attrgetter
 
-from linkemu.access.exec_segments import Frame, frame_of
+from linkemu.access.exec_flight import Burst, Flight, Onlooker, Tally
+from linkemu.access.exec_segments import frame_of
 from linkemu.access.exec_spoil import spoiled
 from linkemu.link.capacity import BYTE
 from linkemu.link.channel import Channel
@@ -25,53 +25,13 @@ BURST_NS = 1_000_000
 _NEVER_NS = 1 << 62
 
 
-@dataclass(slots=True)
-class Tally:
-    """Packets as they are on the wire: offered = dropped + expired + erased + delivered + still inside."""
-
-    offered: int = 0
-    offered_bytes: int = 0
-    dropped: int = 0  # the queue was full
-    expired: int = 0  # held longer than the bound
-    erased: int = 0
-    erased_bytes: int = 0
-    delivered: int = 0
-    delivered_bytes: int = 0
-    corrupted: int = 0  # of those delivered, by faults
-    reordered: int = 0  # kept back
-    duplicated: int = 0  # delivered once more
-    strange: int = 0  # frames that are not IP
-
-
-@dataclass(slots=True)  # not frozen, as Frame and Flight: a frozen one takes three times as long to make
-class Burst:
-    """Packets ``first`` to ``stop`` of a frame that came at ``arrived_ns``, ``wire_bytes`` in all."""
-
-    frame: Frame
-    first: int
-    stop: int
-    arrived_ns: int
-    wire_bytes: int
-
-
-@dataclass(slots=True)
-class Flight:
-    """A burst that has left over [start, end] from ``position`` of C, due at the other end."""
-
-    burst: Burst
-    position: int
-    start_ns: int
-    end_ns: int
-    due_ns: int
-    harm: Harm | None = None  # of a burst of one packet, by an overlay
-
-
 class Beam:
     """Order of calls: ``offer`` as frames come, ``due`` after each and at each wake-up, then ``next_ns``."""
 
     def __init__(self, timeline: LinkTimeline, *, queue_bytes: int | None, hold_s: float) -> None:
         self.channel = Channel(timeline, queue_bytes=queue_bytes, hold_s=hold_s)
         self.tally = Tally()
+        self.onlooker: Onlooker | None = None  # is told what became of each packet
         self._capacity = self.channel.capacity
         self._delay = self.channel.delay
         self._down = timeline.direction is Direction.DOWN
@@ -104,6 +64,8 @@ class Beam:
         if wire > room:
             taken = max(0, room // frame.segment_bytes) if frame.count > 1 else 0
             self.tally.dropped += frame.count - taken
+            if self.onlooker is not None:
+                self.onlooker.dropped(frame, taken, now_ns)
         if taken:
             burst = Burst(
                 frame, 0, taken, now_ns, wire if taken == frame.count else frame.wire_bytes(0, taken)
@@ -120,7 +82,10 @@ class Beam:
         arrived: list[tuple[Flight, list[bytes]]] = []
         while self._flight and self._flight[0].due_ns <= now_ns and len(arrived) != limit:
             flight = self._flight.popleft()
-            frames = [flight.burst.frame.cut(first, stop) for first, stop in self._survivors(flight)]
+            runs = self._survivors(flight)
+            if self.onlooker is not None:
+                self.onlooker.met(flight, runs, self._capacity)
+            frames = [flight.burst.frame.cut(first, stop) for first, stop in runs]
             if frames and flight.harm is not None:
                 frames = self._harmed(frames, flight)
             if frames:
@@ -140,6 +105,10 @@ class Beam:
         head = self._schedule()
         expiry_ns = self._queue[0].arrived_ns + self._hold_ns
         return expiry_ns if head is None or head.start_ns > expiry_ns else head.due_ns
+
+    def inside(self) -> tuple[list[Flight], list[Burst]]:
+        """What is under way, and what hasn't left."""
+        return list(self._flight), list(self._queue)
 
     @property
     def queued_bytes(self) -> int:
@@ -193,6 +162,8 @@ class Beam:
                 if expiry_ns > now_ns:
                     return
                 self.tally.expired += burst.stop - burst.first
+                if self.onlooker is not None:
+                    self.onlooker.expired(burst, expiry_ns)
                 self._sent = max(self._sent, self._capacity.position(expiry_ns))  # it stood in the way
             else:
                 if head.end_ns > now_ns:

@@ -20,6 +20,7 @@ from linkemu.access.exec_init import Init
 from linkemu.access.exec_laser import Beam
 from linkemu.access.exec_order import Order
 from linkemu.access.exec_report import Witness, blame
+from linkemu.access.exec_tap import Onlooker, Tap
 from linkemu.access.line import Line
 from linkemu.link.fidelity import Histogram
 from linkemu.link.timeline import Sky
@@ -97,11 +98,16 @@ class _Way:
 
 
 def play(
-    order: Order, house: House, sky: int, init: Init, control: socket.socket | None = None
+    order: Order,
+    house: House,
+    sky: int,
+    init: Init,
+    control: socket.socket | None = None,
+    tap: socket.socket | None = None,
 ) -> tuple[dict[str, Any], list[Row]]:
     """Play the link until the commands have ended, as who holds ``control``'s other end changes it.
 
-    Returns the fidelity report, and all live faults as they took effect.
+    ``tap``: to the scribe of a capture. Returns the fidelity report, and all live faults as they took effect.
 
     Raises:
         TimelineError: the sky can't be read.
@@ -145,17 +151,38 @@ def play(
         }
 
     links = Links(compiled, order.link, beams, pace.now_ns, report, past.overlays(order.faults))
-    _loop(ways, pace, rest, init, None if control is None else Desk(Line(control), links))
+    desk = None if control is None else Desk(Line(control), links)
+    if tap is None:
+        _loop(ways, pace, rest, init, desk, None)
+    else:
+        _tapped(ways, pace, rest, init, desk, Tap(tap))
     return report(), past.rows(links.standings.journal())
 
 
-def _loop(ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest, init: Init, desk: Desk | None) -> None:
+def _tapped(
+    ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest, init: Init, desk: Desk | None, tap: Tap
+) -> None:
+    """The loop, with every packet told; what it leaves inside as well."""
+    onlookers = [Onlooker(number, tap) for number, _ in enumerate(ways)]
+    for way, onlooker in zip(ways, onlookers, strict=True):
+        way.beam.onlooker = onlooker
+    _loop(ways, pace, rest, init, desk, tap)
+    for way, onlooker in zip(ways, onlookers, strict=True):
+        onlooker.rest(*way.beam.inside(), way.beam.channel.capacity)
+    tap.close()
+
+
+def _loop(
+    ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest, init: Init, desk: Desk | None, tap: Tap | None
+) -> None:
     by_carrier = {way.source.carrier: way for way in ways}
     watched = [init.pidfd, init.started, *by_carrier]
     if desk is not None:
         watched.append(desk.fileno())
     while True:
         told_ns = None if desk is None else desk.step(pace.now_ns())
+        if tap is not None and tap.has_work:
+            told_ns = pace.now_ns()
         for descriptor in _wait(watched, ways, pace, rest, told_ns):
             if descriptor == init.pidfd:
                 return
@@ -176,6 +203,8 @@ def _loop(ways: tuple[_Way, _Way], pace: _Pace, rest: _Rest, init: Init, desk: D
         for way in ways:
             if way.next_ns is not None and way.next_ns <= pace.now_ns():
                 _deliver(way, pace)
+        if tap is not None:
+            tap.step()
 
 
 def _serve(desk: Desk, ways: tuple[_Way, _Way]) -> bool:

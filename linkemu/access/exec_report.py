@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from linkemu.access.exec_laser import Beam, Flight
+from linkemu.access.exec_flight import Flight
+from linkemu.access.exec_laser import Beam
 from linkemu.link.capacity import BYTE, Capacity
 from linkemu.link.fidelity import Edge, Histogram
 

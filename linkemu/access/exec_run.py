@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from linkemu.access.exec_capture import Capture, Captured
 from linkemu.access.exec_order import Forward, Granted, Order
 from linkemu.errors import ResourceError
 from linkemu.link.channel import default_queue_bytes
@@ -41,9 +42,12 @@ class Outcome:
     granted: Granted | None
     report: dict[str, Any] | None
     faults: tuple[Row, ...] = ()  # all live ones, as they took effect
+    captured: Captured | None = None
 
 
-def run(order: Order, sky: Sky, control: socket.socket | None = None) -> Outcome:
+def run(
+    order: Order, sky: Sky, control: socket.socket | None = None, capture: Capture | None = None
+) -> Outcome:
     """Run the order to its end, as who holds the other end of ``control`` (access.desk) changes the link.
 
     Ctrl-C goes to the command; whatever ends this process ends all others.
@@ -53,7 +57,8 @@ def run(order: Order, sky: Sky, control: socket.socket | None = None) -> Outcome
     """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        outcome = asyncio.run(_run(replace(order, buffer_bytes=_buffer_bytes(order, sky)), sky, control))
+        order = replace(order, buffer_bytes=_buffer_bytes(order, sky))
+        outcome = asyncio.run(_run(order, sky, control, capture))
     finally:
         signal.signal(signal.SIGINT, before)
     if outcome.report is None:
@@ -69,20 +74,27 @@ def attempt(order: Order) -> Granted:
     return outcome.granted
 
 
-async def _run(order: Order, sky: Sky | None, control: socket.socket | None = None) -> Outcome:
+async def _run(
+    order: Order,
+    sky: Sky | None,
+    control: socket.socket | None = None,
+    capture: Capture | None = None,
+) -> Outcome:
     channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     file = os.memfd_create("sky", os.MFD_CLOEXEC)
     if sky is not None:
         sky.save(Path(f"/proc/self/fd/{file}"))
-    handed = [theirs.fileno(), file, *([] if control is None else [control.fileno()])]
+    writing = None if capture is None or sky is None else await capture.start(sky.links[order.link])
+    tap = None if writing is None else writing.tap
+    handed = [theirs.fileno(), file, *(-1 if each is None else each.fileno() for each in (control, tap))]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", _MODULE, order.to_json(), *map(str, handed)),
-        pass_fds=handed,
+        pass_fds=[each for each in handed if each >= 0],
         preexec_fn=leash(),
     )
-    if control is not None:
-        control.close()
-    theirs.close()
+    for each in (control, tap, theirs):
+        if each is not None:
+            each.close()
     os.close(file)
     with channel:
         channel.setblocking(False)
@@ -91,9 +103,11 @@ async def _run(order: Order, sky: Sky | None, control: socket.socket | None = No
         code = await process.wait()
         await listening
         await answers.close()
+    captured = None if writing is None else await writing.end()
     if answers.failed is not None:
         raise ResourceError(*answers.failed)
-    return Outcome(code if code >= 0 else 128 - code, answers.granted, answers.report, tuple(answers.faults))
+    code = code if code >= 0 else 128 - code
+    return Outcome(code, answers.granted, answers.report, tuple(answers.faults), captured)
 
 
 def _buffer_bytes(order: Order, sky: Sky) -> int:

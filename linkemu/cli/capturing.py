@@ -5,8 +5,6 @@ The run is the same to the last frame whenever it is played, so nothing need be 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 from linkemu.cli.door import heeding_sigterm
 from linkemu.errors import InputError
 from linkemu.exchange.blame import Kind, Note
@@ -17,8 +15,6 @@ from linkemu.link.timeline import Sky
 from linkemu.record.played import Played
 from linkemu.runtime import past
 from linkemu.runtime.composed import run_virtual
-
-_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def captured(played: Played, snap_bytes: int) -> tuple[bytes, tuple[Note, ...]]:
@@ -36,8 +32,7 @@ def captured(played: Played, snap_bytes: int) -> tuple[bytes, tuple[Note, ...]]:
     with heeding_sigterm():
         run_virtual(played.scenario, compiled=compiled, faults=past.overlays(played.faults), player=player)
     (capture,) = made
-    zero_ns = (played.epoch - _UNIX) // timedelta(microseconds=1) * 1000
-    packets = list(capture.packets(zero_ns))
+    packets = list(capture.packets(played.epoch_ns))
     cut = sum(1 for packet in packets if packet.length is not None)
     notes = [Note(Kind.LOST, f"what frames hold after {snap_bytes} bytes: see --snap", cut)] if cut else []
     return b"".join(pack(capture.interfaces, packets)), tuple(notes)

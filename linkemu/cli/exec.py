@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,7 @@ from linkemu.cli import control as controls
 from linkemu.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
+    from linkemu.access.exec_capture import Captured
     from linkemu.access.exec_order import Forward, Order
     from linkemu.link.timeline import Sky
     from linkemu.record.played import Played, Row
@@ -61,6 +64,13 @@ def exec(
     slow: excerpts.Slow = None,
     loop: excerpts.Loop = None,
     record: options.Record = None,
+    pcapng: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Capture all packets, with when they left and what became of them."
+        ),
+    ] = None,
+    snap: Annotated[str, typer.Option(metavar="SIZE", help="--pcapng: so much of each packet.")] = "256 B",
     json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the fidelity report to this file.")
     ] = None,
@@ -76,17 +86,20 @@ def exec(
     Examples:
       linkemu exec configs/demo.toml -- ping 10.71.0.2
       linkemu exec configs/demo.toml --serve "iperf3 -s -1" -- iperf3 -c 10.71.0.2 -t 20
+      linkemu exec configs/demo.toml --pcapng ping.pcapng -- ping -c 5 10.71.0.2
       linkemu exec recorded/demo --from 10 --record recorded/ping -- ping -c 5 10.71.0.2
       linkemu exec configs/demo.toml --forward 8080=localhost:8080 --json report.json -- curl -T photo.raw http://10.71.0.2:8080/
     """
-    from linkemu.access import exec_order, exec_run
+    from linkemu.access import exec_capture, exec_order, exec_run
     from linkemu.access.settings import choose_link
     from linkemu.runtime.stopping import Stopping
 
     if shutil.which(command[0]) is None:
         raise InputError("COMMAND", f"{command[0]}: no such command")
     forwards = tuple(_forward(text) for text in forward or ())
-    _check_place(json)
+    _check_place(json, "--json")
+    _check_place(pcapng, "--pcapng")
+    snap_bytes = readers.snap(snap)
     sources.make_room(record)
     source = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop))
     read, played = source.played.scenario, source.played.sky
@@ -103,19 +116,19 @@ def exec(
         faults=source.played.faults,
         carrier=carrier,  # type: ignore[arg-type]  # by its parser
     )
+    capture = None if pcapng is None else exec_capture.Capture(pcapng, snap_bytes, source.played.epoch_ns)
     kept = None if record is None else _begin(record, order, source.played)
     with Stopping(signal.SIGINT):  # which is for the command, and no reason to lose its report
         with controls.bound(control, control_file, None) or nullcontext() as served:
-            outcome = exec_run.run(order, played, None if served is None else served.start_apart(played))
+            operator = None if served is None else served.start_apart(played)
+            outcome = exec_run.run(order, played, operator, capture)
         if kept is not None and outcome.report is not None:
             _finish(kept, order, source.played, outcome.report, outcome.faults)
-        _tell(outcome.report, json)
+        _tell(outcome.report, outcome.captured, json)
     raise typer.Exit(outcome.code)
 
 
 def _begin(directory: Path, order: Order, played: Played) -> Recording:
-    from dataclasses import asdict
-
     from linkemu.record.manifest import Pace
     from linkemu.record.recording import Recording
 
@@ -152,22 +165,25 @@ def _forward(text: str) -> Forward:
     return Forward(int(port), *address(to, "--forward"))
 
 
-def _check_place(file: Path | None) -> None:
-    """Whether the report can be written: better told now than when the command has ended."""
+def _check_place(file: Path | None, option: str) -> None:
+    """Whether it can be written: better told now than when the command has ended."""
     if file is None:
         return
     if file.is_dir() or not file.parent.is_dir():
         problem = "is a directory" if file.is_dir() else "its directory doesn't exist"
-        raise InputError("--json", f"{file}: {problem}")
+        raise InputError(option, f"{file}: {problem}")
     if not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise InputError("--json", f"{file}: permission denied")
+        raise InputError(option, f"{file}: permission denied")
 
 
-def _tell(report: dict[str, Any] | None, file: Path | None) -> None:
+def _tell(report: dict[str, Any] | None, captured: Captured | None, file: Path | None) -> None:
     """The report to its file, and a line for every bound that was not met."""
     if report is None:
         return
     output.warn(f"{row['direction']}: {each}" for row in report["directions"] for each in row["warnings"])
+    if captured is not None:
+        output.warn(_lacking(captured))
+        report = {**report, "capture": {**asdict(captured), "file": str(captured.file)}}
     if file is None:
         return
     import json
@@ -176,3 +192,12 @@ def _tell(report: dict[str, Any] | None, file: Path | None) -> None:
         file.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
     except OSError as error:
         raise ResourceError(str(file), error.strerror or str(error)) from None
+
+
+def _lacking(captured: Captured) -> Iterator[str]:
+    """What the capture doesn't have, and why."""
+    if captured.problem is not None:
+        yield f"{captured.file}: the capture ended early: {captured.problem}"
+    if captured.not_kept:
+        cause = "" if captured.problem else ": they came faster than they could be written"
+        yield f"{captured.file}: {captured.not_kept} packets were not kept{cause}"

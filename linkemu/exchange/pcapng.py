@@ -16,11 +16,12 @@ from linkemu.errors import InputError
 RAW = 101
 USER0 = 147
 LONGEST = 1 << 18  # bytes of a packet
-_SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
+_SECTION, _INTERFACE, _STATISTICS, _PACKET = 0x0A0D0D0A, 1, 5, 6
 _MAGIC = 0x1A2B3C4D
 _END, _COMMENT, _NAME, _RESOLUTION = 0, 1, 2, 9
 _NANO = 9  # 10^-9 s
 _APPLICATION = 4
+_RECEIVED, _LOST = 4, 5  # of an interface
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,13 @@ def captured(packet: Packet) -> bytes:
     return _block(_PACKET, head + _padded(packet.data) + _options(options))
 
 
+def counted(interface: int, time_ns: int, received: int, lost: int) -> bytes:
+    """The block at the end that says how many packets an interface saw, and how many of them aren't here."""
+    body = struct.pack("<III", interface, time_ns >> 32, time_ns & 0xFFFFFFFF)
+    counts = ((_RECEIVED, received), (_LOST, lost))
+    return _block(_STATISTICS, body + _options([(code, struct.pack("<Q", n)) for code, n in counts]))
+
+
 def _block(kind: int, body: bytes) -> bytes:
     length = struct.pack("<I", len(body) + 12)
     return struct.pack("<I", kind) + length + body + length
@@ -88,11 +96,14 @@ def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
-def unpack(data: bytes, file: str) -> tuple[list[Interface], list[Packet]]:
-    """Interfaces and packets of a capture of one section. InputError names the byte at which it is wrong."""
+def unpack(data: bytes, file: str, *, torn: bool = False) -> tuple[list[Interface], list[Packet]]:
+    """Interfaces and packets of a capture of one section; if ``torn``, up to the last whole block.
+
+    InputError names the byte at which it is wrong.
+    """
     interfaces: list[tuple[Interface, int]] = []
     packets: list[Packet] = []
-    for kind, order, body, where in _blocks(data, file):
+    for kind, order, body, where in _blocks(data, file, torn=torn):
         try:
             if kind == _INTERFACE:
                 interfaces.append(_interface(order, body, where))
@@ -103,7 +114,7 @@ def unpack(data: bytes, file: str) -> tuple[list[Interface], list[Packet]]:
     return [interface for interface, _ in interfaces], packets
 
 
-def _blocks(data: bytes, file: str) -> Iterator[tuple[int, str, bytes, str]]:
+def _blocks(data: bytes, file: str, *, torn: bool) -> Iterator[tuple[int, str, bytes, str]]:
     """(kind, byte order, body, place) of each block; the first one, and no other, begins a section."""
     order = next((order for order in "<>" if data[8:12] == struct.pack(order + "I", _MAGIC)), None)
     if order is None or data[:4] != struct.pack("<I", _SECTION):  # which reads alike in either order
@@ -111,6 +122,8 @@ def _blocks(data: bytes, file: str) -> Iterator[tuple[int, str, bytes, str]]:
     at = 0
     while at < len(data):
         where = f"{file}:byte {at}"
+        if torn and _ends_within(order, data, at):
+            return
         if len(data) - at < 12:
             raise InputError(where, "a block that is cut short")
         kind, length = struct.unpack_from(order + "II", data, at)
@@ -122,6 +135,11 @@ def _blocks(data: bytes, file: str) -> Iterator[tuple[int, str, bytes, str]]:
             raise InputError(where, "a block whose two lengths differ")
         yield kind, order, data[at + 8 : at + length - 4], where
         at += length
+
+
+def _ends_within(order: str, data: bytes, at: int) -> bool:
+    """Whether the file ends before the block at this place does."""
+    return len(data) - at < 12 or at + int(struct.unpack_from(order + "I", data, at + 4)[0]) > len(data)
 
 
 def _interface(order: str, body: bytes, where: str) -> tuple[Interface, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from linkemu.schedule import NodeFault, Schedule
 if TYPE_CHECKING:  # a data plane plays a sky, and has no need of all that reads scenarios
     from linkemu.scenario import Changes, Scenario
 
+_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 Row = dict[str, Any]
 """A live fault as a JSON object: "link", "direction" and the fields of an overlay (link/overlayform.py)."""
 
@@ -32,6 +33,11 @@ class Played:
     changes: Changes = field(default_factory=dict)
     excerpts: tuple[dict[str, Any], ...] = ()
     origin: Path | None = None  # a recorded run that this comes from: its presets and files go along
+
+    @property
+    def epoch_ns(self) -> int:
+        """Unix time of scenario time 0, which is 1970 where nothing tells."""
+        return 0 if self.epoch is None else (self.epoch - _UNIX) // timedelta(microseconds=1) * 1000
 
     def armed(self) -> Played:
         """With the live faults of nodes in the schedule of the sky, for whoever carries that out."""

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linkemu.errors import InputError
-from linkemu.exchange.pcapng import RAW, USER0, Interface, Packet, pack, unpack
+from linkemu.exchange.pcapng import RAW, USER0, Interface, Packet, counted, pack, unpack
 
 PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # on a busy machine
 
@@ -99,3 +99,26 @@ def test_tcpdump_reads_it(tmp_path):
 def test_a_second_section_is_refused():
     with pytest.raises(InputError, match=r"^given:byte \d+: a second section"):
         unpack(capture() + capture(), "given")
+
+
+@given(st.lists(packets, max_size=4), st.integers(0, 400))
+@settings(max_examples=100, **PATIENT)
+def test_a_torn_capture_is_read_up_to_its_last_whole_block(some, cut):
+    """Wherever a writer died: what was whole is there, nothing else; who doesn't expect it is told."""
+    whole = capture(*some)
+    torn = whole[: max(len(capture()), len(whole) - cut)]
+    interfaces, found = unpack(torn, "x", torn=True)
+    assert len(interfaces) == 2
+    assert found == some[: len(found)]
+    assert len(capture(*found)) <= len(torn)
+    assert len(found) == len(some) or len(torn) < len(capture(*some[: len(found) + 1]))
+    if torn != capture(*found):
+        with pytest.raises(InputError, match=r"^x:byte \d+: a block that is cut short"):
+            unpack(torn, "x")
+
+
+def test_an_interface_tells_what_it_has_seen_and_lost():
+    block = counted(1, (7 << 32) + 5, 1000, 3)
+    assert struct.unpack_from("<IIIII", block) == (5, 52, 1, 7, 5)
+    assert struct.unpack_from("<HHQHHQHH", block, 20) == (4, 8, 1000, 5, 8, 3, 0, 0)
+    assert unpack(capture(Packet(0, 5, b"abc")) + block, "x")[1] == [Packet(0, 5, b"abc")]

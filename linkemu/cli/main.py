@@ -5,6 +5,7 @@ Kept light: a command imports what it needs when it runs, so that ``linkemu --he
 
 from __future__ import annotations
 
+import inspect
 from typing import Annotated
 
 import typer
@@ -49,8 +50,16 @@ CLIENTS = (proxy, exec, doctor)  # any other program
 TRIALS = (campaign,)
 PAST = (replay, diff)  # recorded runs
 FOREIGN = (export, import_)  # formats of others
+
+
+def _flowing(text: str) -> str:
+    """A docstring with each paragraph on one line, for the terminal to wrap; examples stay as they are."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(each if each.startswith("\b") else each.replace("\n", " ") for each in paragraphs)
+
+
 for command in (*SKY, *FILES, *CLIENTS, *TRIALS, *PAST, *FOREIGN):
-    app.command(command.__name__.strip("_"))(command)
+    app.command(command.__name__.strip("_"), help=_flowing(command.__doc__ or ""))(command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -172,9 +172,8 @@ def _direction(sky: Sky, way: tuple[int, Direction] | None) -> LinkTimeline:
     if way is None and len(sky.timelines) == 1:
         return next(iter(sky.timelines.values()))
     if way is None:
-        raise InputError(
-            "--link", "a trace is of one direction: say --link STATION,SATELLITE and --direction"
-        )
+        told = "a trace is of one direction: say --link STATION:SATELLITE and --direction"
+        raise InputError("--link", told)
     if way not in sky.timelines:
         raise InputError("--direction", f"this sky has no {way[1].value} of that link")
     return sky.timelines[way]

@@ -13,6 +13,7 @@ from linkemu.scenario.model import Scenario
 
 LEAD_IN_s = 30.0  # of a "next-pass" scenario before the satellite rises
 OLD_days = 3.0
+STALE_days = 30.0
 _SEARCH_days = (1, 10)  # first a day, as most passes come soon
 
 
@@ -57,9 +58,10 @@ def warnings(scenario: Scenario, chosen: Sequence[Elements], begin: datetime) ->
         age_days = one.age_days(middle)
         if abs(age_days) > OLD_days:
             side = "before" if age_days > 0 else "after"
+            error = "seconds or minutes" if abs(age_days) <= STALE_days else "minutes or hours"
             lines.append(
                 f"the elements of {satellite.id} are {abs(age_days):.1f} days from the scenario (epoch "
-                f"{one.epoch:%Y-%m-%d %H:%M} UTC, {side} it): passes may be off by seconds or minutes"
+                f"{one.epoch:%Y-%m-%d %H:%M} UTC, {side} it): passes may be off by {error}"
             )
         problem = one.problem_at(middle)
         if problem is not None:

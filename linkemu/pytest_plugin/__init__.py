@@ -58,7 +58,7 @@ def link(request: pytest.FixtureRequest) -> Iterator[PlayedLink]:
         found = source.find(told, (item.path.parent, config.rootpath), again)
         playing = PlayedLink(found, room, item.nodeid)
     except LinkemuError as error:
-        pytest.fail(f"linkemu: {error}", pytrace=False)
+        raise pytest.fail.Exception(f"linkemu: {error}", pytrace=False) from None
     item.stash[_LINK] = playing
     try:
         yield playing

@@ -23,6 +23,8 @@ from linkemu.scenario.shape import ScenarioFile
 Changes = Mapping[str, Any]
 """Values of top-level keys, as TOML would give them. ``weather`` then holds for each station too."""
 
+_ZIP = b"PK\x03\x04"  # how the file of a compiled sky begins (docs/timeline-format.md)
+
 
 def load(path: Path | str, changes: Changes | None = None) -> Scenario:
     """Read and check a scenario file, or that which comes with linkemu under a bare name.
@@ -32,11 +34,18 @@ def load(path: Path | str, changes: Changes | None = None) -> Scenario:
     """
     path = catalogue.resolve(Path(path))
     try:
-        text = path.read_bytes().decode("utf-8")
+        raw = path.read_bytes()
+        text = raw.decode("utf-8")
+    except IsADirectoryError as error:
+        problem = "is a directory, expected a scenario file (linkemu replay plays a recorded run)"
+        raise ScenarioError(str(path), [("", problem)]) from error
     except OSError as error:
         raise ScenarioError(str(path), [("", error.strerror or str(error))]) from error
     except UnicodeDecodeError as error:
-        raise ScenarioError(str(path), [("", f"is not UTF-8 text (byte {error.start})")]) from error
+        problem = f"is not UTF-8 text (byte {error.start})"
+        if raw.startswith(_ZIP):
+            problem += "; a compiled sky is for linkemu proxy, exec and export"
+        raise ScenarioError(str(path), [("", problem)]) from error
     return loads(text, path, changes)
 
 

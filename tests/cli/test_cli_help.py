@@ -28,6 +28,13 @@ def test_help_has_examples_and_json(command):
     assert len(examples(command)) >= 3
 
 
+def test_help_leaves_its_prose_to_the_terminal_to_wrap():
+    assert "A cloud of 6 s interrupts it, the link reacquires" in get_command(app).commands["demo"].help
+    for command in get_command(app).commands.values():
+        prose = [each for each in command.help.split("\n\n") if not each.startswith("\b")]
+        assert [each for each in prose if "\n" in each] == []
+
+
 EXAMPLES = [each for command in COMMANDS for each in examples(command)]
 DOCUMENTED = [line for line in documented() if line[0] in COMMANDS]
 

@@ -111,7 +111,10 @@ def test_traces_of_both_directions(tmp_path):
         (("export", "--out", "x.csv"), "SCENARIO: expected"),
         (("export", "--sky", DEMO), "--out: expected a file"),
         (("export", "--sky", DEMO, "--format", "csv", "--json"), "--json: goes to stdout"),
-        (("export", "--sky", DEMO, "--out", "x.up"), "--link: a trace is of one direction"),
+        (
+            ("export", "--sky", DEMO, "--out", "x.up"),
+            "--link: a trace is of one direction: say --link STATION:SATELLITE and",
+        ),
         (("export", "--sky", DEMO, "--out", "x.up", "--link", "a,b"), "--link: 'a,b' isn't in this sky"),
         (("export", "--sky", DEMO, "--out", "x.up", "--scale", "0"), "--scale: '0' is no factor"),
         (("export", "--sky", DEMO, "--out", "x.csv", "--step", "1 us"), "--step: '1 us' is below"),

@@ -335,6 +335,9 @@ def test_two_satellites_at_once_leave_one_unassigned(scenario: Make) -> None:
 def test_old_elements_and_an_empty_sky_are_warned_of(scenario: Make) -> None:
     late = forecast(scenario(start=datetime(2024, 5, 22, 3, tzinfo=UTC)))
     assert late.warnings[0].startswith("the elements of iss are 12.")
+    assert late.warnings[0].endswith("before it): passes may be off by seconds or minutes")
+    (stale, _) = forecast(scenario(start=datetime(2024, 7, 22, 3, tzinfo=UTC))).warnings
+    assert stale.endswith("before it): passes may be off by minutes or hours")
     assert late.warnings[1] == "no satellite rises over any station in this scenario"
     assert not late.plans["iss"].windows
     assert forecast(scenario()).warnings == ()

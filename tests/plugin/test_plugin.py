@@ -271,6 +271,7 @@ def test_what_the_marker_gets_wrong_is_one_line(project):
     for words in cases.values():
         assert words in text, words
     assert "Traceback" not in text
+    assert "another exception occurred" not in text
 
 
 def test_whoever_doesnt_use_it_imports_nothing_of_it(project):

@@ -441,12 +441,16 @@ def test_what_is_no_toml(text: str, said: str, place: Path) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match=r"none\.toml: No such file"):
         load(tmp_path / "none.toml")
-    with pytest.raises(ScenarioError, match="directory"):
+    with pytest.raises(ScenarioError, match=r"is a directory, .*\(linkemu replay"):
         load(tmp_path)
     latin = tmp_path / "latin.toml"
     latin.write_bytes(b'name = "\xe9"')
-    with pytest.raises(ScenarioError, match="is not UTF-8 text"):
+    with pytest.raises(ScenarioError, match=r"is not UTF-8 text \(byte 8\)$"):
         load(latin)
+    sky = tmp_path / "demo.sky"
+    sky.write_bytes(b"PK\x03\x04\xff")
+    with pytest.raises(ScenarioError, match="a compiled sky is for linkemu proxy"):
+        load(sky)
 
 
 @pytest.mark.parametrize(

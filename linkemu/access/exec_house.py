@@ -184,6 +184,7 @@ def _listener(port: int) -> socket.socket:
 def main() -> int:
     """The process: builds, starts the commands, plays until they end; their exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # and there is none yet
     order, channel = Order.from_json(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))
     channel.set_inheritable(False)
     os.set_inheritable(int(sys.argv[3]), False)
@@ -209,6 +210,7 @@ def _run(order: Order, channel: socket.socket, sky: int, control: socket.socket 
     from linkemu.access.exec_plane import play  # numpy starts threads, and isolate() needs to be alone
 
     init = exec_init.start(order, house.client.network, house.gateway.network)
+    signal.signal(signal.SIGTERM, lambda number, frame: init.end())
     report, faults = play(order, house, sky, init, control)
     for place in range(0, len(faults), _ROWS):
         _tell(channel, {"faults": faults[place : place + _ROWS]})

@@ -26,6 +26,7 @@ from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
 from linkemu.record.played import Row
 from linkemu.runtime.leash import leash
+from linkemu.runtime.stopping import Stopping
 
 _LARGEST = 1 << 18
 _CHUNK = 1 << 18
@@ -35,7 +36,7 @@ _MODULE = "linkemu.access.exec_house"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the command ended, and what the link did meanwhile (None of a mere trial)."""
+    """How the command ended, and what the link did meanwhile (None: it was never there)."""
 
     code: int
     granted: Granted | None
@@ -43,20 +44,24 @@ class Outcome:
     faults: tuple[Row, ...] = ()  # all live ones, as they took effect
 
 
-def run(order: Order, sky: Sky, control: socket.socket | None = None) -> Outcome:
+def run(
+    order: Order, sky: Sky, control: socket.socket | None = None, *, stopping: Stopping | None = None
+) -> Outcome:
     """Run the order to its end, as who holds the other end of ``control`` (access.desk) changes the link.
 
-    Ctrl-C goes to the command; whatever ends this process ends all others.
+    Ctrl-C goes to the command, and what ``stopping`` hears as SIGTERM, with 3 s to obey (exec_init); whatever
+    ends this process ends all others. There is no report if it was stopped before there was a link.
 
     Raises:
         ResourceError: the machine can't do it, with what to change; or the link was killed.
     """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        outcome = asyncio.run(_run(replace(order, buffer_bytes=_buffer_bytes(order, sky)), sky, control))
+        order = replace(order, buffer_bytes=_buffer_bytes(order, sky))
+        outcome = asyncio.run(_run(order, sky, control, stopping))
     finally:
         signal.signal(signal.SIGINT, before)
-    if outcome.report is None:
+    if outcome.report is None and not (stopping is not None and stopping.asked):
         raise ResourceError("data plane of exec", f"it ended with exit code {outcome.code}, and all with it")
     return outcome
 
@@ -69,7 +74,9 @@ def attempt(order: Order) -> Granted:
     return outcome.granted
 
 
-async def _run(order: Order, sky: Sky | None, control: socket.socket | None = None) -> Outcome:
+async def _run(
+    order: Order, sky: Sky | None, control: socket.socket | None = None, stopping: Stopping | None = None
+) -> Outcome:
     channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     file = os.memfd_create("sky", os.MFD_CLOEXEC)
     if sky is not None:
@@ -80,6 +87,8 @@ async def _run(order: Order, sky: Sky | None, control: socket.socket | None = No
         pass_fds=handed,
         preexec_fn=leash(),
     )
+    if stopping is not None:
+        stopping.calls_in_loop(partial(_end, process))
     if control is not None:
         control.close()
     theirs.close()
@@ -94,6 +103,11 @@ async def _run(order: Order, sky: Sky | None, control: socket.socket | None = No
     if answers.failed is not None:
         raise ResourceError(*answers.failed)
     return Outcome(code if code >= 0 else 128 - code, answers.granted, answers.report, tuple(answers.faults))
+
+
+def _end(house: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):  # it has ended by itself
+        house.terminate()
 
 
 def _buffer_bytes(order: Order, sky: Sky) -> int:

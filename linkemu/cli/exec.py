@@ -120,9 +120,11 @@ def exec(
         carrier=carrier,  # type: ignore[arg-type]  # by its parser
     )
     kept = None if record is None else _begin(record, order, source.played)
-    with Stopping(signal.SIGINT):  # which is for the command, and no reason to lose its report
+    # Both are for the command, and no reason to lose its report.
+    with Stopping(signal.SIGINT), Stopping(signal.SIGTERM) as stopping:
         with controls.bound(control, control_file, None) or nullcontext() as served:
-            outcome = exec_run.run(order, played, None if served is None else served.start_apart(played))
+            operator = None if served is None else served.start_apart(played)
+            outcome = exec_run.run(order, played, operator, stopping=stopping)
         if kept is not None and outcome.report is not None:
             _finish(kept, order, source.played, outcome.report, outcome.faults)
         _tell(outcome.report, json)

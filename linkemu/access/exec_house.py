@@ -185,6 +185,7 @@ def _listener(port: int) -> socket.socket:
 def main() -> int:
     """The process: builds, starts the commands, plays until they end; their exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # and there is none yet
     order = Order.from_json(sys.argv[1])
     channel, sky, control, tap = map(int, sys.argv[2:])
     os.set_inheritable(sky, False)
@@ -220,6 +221,7 @@ def _run(
     from linkemu.access.exec_plane import play  # numpy starts threads, and isolate() needs to be alone
 
     init = exec_init.start(order, house.client.network, house.gateway.network)
+    signal.signal(signal.SIGTERM, lambda number, frame: init.end())
     report, faults = play(order, house, sky, init, control, tap)
     for place in range(0, len(faults), _ROWS):
         _tell(channel, {"faults": faults[place : place + _ROWS]})

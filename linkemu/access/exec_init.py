@@ -1,7 +1,8 @@
 """The first process of the commands: starts the gateway's and the client's, and ends all when that one ends.
 
 It is number 1 of its own process namespace: when it dies the kernel kills everything below it, and it dies
-with the house. It reads no packet and plays no link.
+with the house. It reads no packet and plays no link. SIGTERM to it goes to the client's command, which has
+LAST_S to end; before there is a command it ends all.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 
 from linkemu.access import namespace
 from linkemu.access.exec_order import Order
@@ -24,6 +26,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LISTENING_TCP, _BOUND_UDP = "0A", "07"  # states in /proc/net
 _READY_S, _LOOK_S = 5.0, 0.02
 _GRACE_S = 1.0
+LAST_S = 3  # seconds, whole: for alarm(2)
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
@@ -48,10 +51,17 @@ class Init:
         os.close(self._hold)
         return _code(status)
 
+    def end(self) -> None:
+        """Ask the client's command to end."""
+        self._send(signal.SIGTERM)
+
     def kill(self) -> None:
         """End everything now."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+            signal.pidfd_send_signal(self.pidfd, number)
 
 
 def start(order: Order, client: int, gateway: int) -> Init:
@@ -77,6 +87,7 @@ def start(order: Order, client: int, gateway: int) -> Init:
 
 
 def _live(order: Order, client: int, gateway: int, alive: int, begins: int) -> int:
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
     _tie_to_parent(alive)
     if not namespace.mount_proc():
         print(
@@ -93,6 +104,7 @@ def _live(order: Order, client: int, gateway: int, alive: int, begins: int) -> i
     if not os.read(alive, 1):
         os._exit(1)
     command = _spawn(order.command, _as_command)
+    _pass_on_sigterm(command)
     code = _reap(command)
     _end_the_rest()
     return code
@@ -150,6 +162,22 @@ def _listeners() -> set[str]:
             rows = Path("/proc/self/net", name + version).read_text().splitlines()[1:]
             found |= {name + row.split()[1] for row in rows if row.split()[3] == state}
     return found
+
+
+def _pass_on_sigterm(command: int) -> None:
+    """The first one to the command; SIGKILL if it still runs LAST_S later."""
+
+    def send(number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(command, number)
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        send(signal.SIGTERM)
+        signal.alarm(LAST_S)
+
+    signal.signal(signal.SIGALRM, lambda number, frame: send(signal.SIGKILL))
+    signal.signal(signal.SIGTERM, hear)
 
 
 def _reap(command: int) -> int:

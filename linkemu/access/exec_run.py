@@ -27,6 +27,7 @@ from linkemu.link.timeline import Sky
 from linkemu.machine import Direction
 from linkemu.record.played import Row
 from linkemu.runtime.leash import leash
+from linkemu.runtime.stopping import Stopping
 
 _LARGEST = 1 << 18
 _CHUNK = 1 << 18
@@ -36,7 +37,7 @@ _MODULE = "linkemu.access.exec_house"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the command ended, and what the link did meanwhile (None of a mere trial)."""
+    """How the command ended, and what the link did meanwhile (None: it was never there)."""
 
     code: int
     granted: Granted | None
@@ -46,11 +47,17 @@ class Outcome:
 
 
 def run(
-    order: Order, sky: Sky, control: socket.socket | None = None, capture: Capture | None = None
+    order: Order,
+    sky: Sky,
+    control: socket.socket | None = None,
+    capture: Capture | None = None,
+    *,
+    stopping: Stopping | None = None,
 ) -> Outcome:
     """Run the order to its end, as who holds the other end of ``control`` (access.desk) changes the link.
 
-    Ctrl-C goes to the command; whatever ends this process ends all others.
+    Ctrl-C goes to the command, and what ``stopping`` hears as SIGTERM, with 3 s to obey (exec_init); whatever
+    ends this process ends all others. There is no report if it was stopped before there was a link.
 
     Raises:
         ResourceError: the machine can't do it, with what to change; or the link was killed.
@@ -58,10 +65,10 @@ def run(
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         order = replace(order, buffer_bytes=_buffer_bytes(order, sky))
-        outcome = asyncio.run(_run(order, sky, control, capture))
+        outcome = asyncio.run(_run(order, sky, control, capture, stopping))
     finally:
         signal.signal(signal.SIGINT, before)
-    if outcome.report is None:
+    if outcome.report is None and not (stopping is not None and stopping.asked):
         raise ResourceError("data plane of exec", f"it ended with exit code {outcome.code}, and all with it")
     return outcome
 
@@ -79,6 +86,7 @@ async def _run(
     sky: Sky | None,
     control: socket.socket | None = None,
     capture: Capture | None = None,
+    stopping: Stopping | None = None,
 ) -> Outcome:
     channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     file = os.memfd_create("sky", os.MFD_CLOEXEC)
@@ -92,6 +100,8 @@ async def _run(
         pass_fds=[each for each in handed if each >= 0],
         preexec_fn=leash(),
     )
+    if stopping is not None:
+        stopping.calls_in_loop(partial(_end, process))
     for each in (control, tap, theirs):
         if each is not None:
             each.close()
@@ -108,6 +118,11 @@ async def _run(
         raise ResourceError(*answers.failed)
     code = code if code >= 0 else 128 - code
     return Outcome(code, answers.granted, answers.report, tuple(answers.faults), captured)
+
+
+def _end(house: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):  # it has ended by itself
+        house.terminate()
 
 
 def _buffer_bytes(order: Order, sky: Sky) -> int:

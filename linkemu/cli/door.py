@@ -1,7 +1,7 @@
 """The error door: whatever goes wrong below leaves here as one line on stderr and an exit code.
 
-0 done; 1 failed; 2 bad input (a wrong option, file, unit or key); 130 interrupted. No traceback ever reaches
-a user, unless LINKEMU_DEBUG is set. No command catches errors on its own account only to print them.
+0 done; 1 failed; 2 bad input (a wrong option, file, unit or key); 130 interrupted, by SIGTERM too. No traceback
+ever reaches a user, unless LINKEMU_DEBUG is set. No command catches errors on its own account only to print them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, NoReturn
 
 import typer
@@ -34,7 +35,8 @@ class Door(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with heeding_sigterm():
+                return super().invoke(ctx)
         except (typer.Exit, typer.Abort):
             raise
         except BaseException as error:
@@ -43,12 +45,32 @@ class Door(TyperGroup):
 
 @contextmanager
 def heeding_sigterm() -> Iterator[None]:
-    """SIGTERM ends what is within as Ctrl-C does, so that it clears up; of the main thread."""
-    before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    """SIGTERM ends what is within as Ctrl-C does, so that it clears up; of the main thread.
+
+    A second one is taken for the first, as in runtime.stopping. What that has left for SIGTERM stays.
+    """
+    heard = False
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
+        if not heard:
+            heard = True
+            _interrupt(frame)
+
+    before = signal.signal(signal.SIGTERM, hear)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if signal.getsignal(signal.SIGTERM) is hear:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(frame: FrameType | None) -> None:
+    """What SIGINT would do; of a job in the background, for which shells ignore it, KeyboardInterrupt."""
+    heard_by = signal.getsignal(signal.SIGINT)
+    if not callable(heard_by):
+        raise KeyboardInterrupt
+    heard_by(signal.SIGINT, frame)
 
 
 def _first(error: BaseException) -> BaseException:

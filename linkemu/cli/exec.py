@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from linkemu.cli import beginning, excerpts, options, output, readers, sources
 from linkemu.cli import control as controls
@@ -27,11 +28,23 @@ if TYPE_CHECKING:
 CARRIERS = ("auto", "tun", "packet")
 
 
+class CommandLast(TyperCommand):
+    """What stands after ``--`` is the command and all of it: never the scenario, which --sky may replace."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if "--" not in args:
+            return super().parse_args(ctx, args)
+        place = args.index("--")
+        left = super().parse_args(ctx, args[:place])
+        ctx.params["command"] = [*(ctx.params["command"] or ()), *args[place + 1 :]]
+        return left
+
+
 def exec(
-    scenario: options.Playable,
+    scenario: options.MaybePlayable = None,
     command: Annotated[
-        list[str], typer.Argument(help="What to run on the ground, after --.", show_default=False)
-    ],
+        list[str] | None, typer.Argument(help="What to run on the ground, after --.", show_default=False)
+    ] = None,
     serve: Annotated[
         str | None, typer.Option(metavar="CMD", help="Run this (sh) on the satellite's side, at 10.71.0.2.")
     ] = None,
@@ -87,6 +100,7 @@ def exec(
       linkemu exec configs/demo.toml -- ping 10.71.0.2
       linkemu exec configs/demo.toml --serve "iperf3 -s -1" -- iperf3 -c 10.71.0.2 -t 20
       linkemu exec configs/demo.toml --pcapng ping.pcapng -- ping -c 5 10.71.0.2
+      linkemu exec --sky demo.sky -- curl http://10.71.0.2/
       linkemu exec recorded/demo --from 10 --record recorded/ping -- ping -c 5 10.71.0.2
       linkemu exec configs/demo.toml --forward 8080=localhost:8080 --json report.json -- curl -T photo.raw http://10.71.0.2:8080/
     """
@@ -94,6 +108,8 @@ def exec(
     from linkemu.access.settings import choose_link
     from linkemu.runtime.stopping import Stopping
 
+    if not command:
+        raise InputError("COMMAND", "is missing: what to run, after --")
     if shutil.which(command[0]) is None:
         raise InputError("COMMAND", f"{command[0]}: no such command")
     forwards = tuple(_forward(text) for text in forward or ())
@@ -118,10 +134,11 @@ def exec(
     )
     capture = None if pcapng is None else exec_capture.Capture(pcapng, snap_bytes, source.played.epoch_ns)
     kept = None if record is None else _begin(record, order, source.played)
-    with Stopping(signal.SIGINT):  # which is for the command, and no reason to lose its report
+    # Both are for the command, and no reason to lose its report.
+    with Stopping(signal.SIGINT), Stopping(signal.SIGTERM) as stopping:
         with controls.bound(control, control_file, None) or nullcontext() as served:
             operator = None if served is None else served.start_apart(played)
-            outcome = exec_run.run(order, played, operator, capture)
+            outcome = exec_run.run(order, played, operator, capture, stopping=stopping)
         if kept is not None and outcome.report is not None:
             _finish(kept, order, source.played, outcome.report, outcome.faults)
         _tell(outcome.report, outcome.captured, json)

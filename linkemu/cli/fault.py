@@ -107,30 +107,35 @@ def fault(
 
     if (kind is None) == (lift is None):
         raise InputError("fault", "expected either --kind or --lift")
+    figures = {"every": every, "share": share, "rate": rate, "delay": delay, "late": late}
+    of_links = {"--link": link, "--name": name} | {f"--{key}": value for key, value in figures.items()}
+    if kind is None:
+        options.refuse({"--node": node, "--for": lasts_s, **of_links}, "has no meaning with --lift")
     marker = live.session(directory)
     order: dict[str, Any]
     if kind is None:
         topic, order = "fault", {"lift": None if lift == "all" else lift}
     elif kind in (Kind.KILL, Kind.FREEZE):
-        topic, order = "node", _strike(kind, node, link) | _lasting(lasts_s)
+        options.refuse(of_links, f"is of faults of links, and {kind} is one of a node")
+        topic, order = "node", _strike(kind, node) | _lasting(lasts_s)
     else:
         if node is not None:
             raise InputError("--node", f"{kind} is a fault of a link")
-        figures = {"every": every, "share": share, "rate": rate, "delay": delay, "late": late}
         row = _whose(marker, link) | {"direction": str(direction)} | _lasting(lasts_s)
         row |= _effect(kind, {key: value for key, value in figures.items() if value is not None}, of)
         topic, order = "fault", {"faults": [row | {"name": name or ordering.new_name(str(kind))}]}
-    effective = ordering.give(marker, topic, order, ANSWER_S)
+    links = ordering.links(marker)
+    effective = [_named(row, links) for row in ordering.give(marker, topic, order, ANSWER_S)]
     if json:
         output.document({"scenario": marker.scenario, "effective": effective})
     else:
-        _show(effective, ordering.links(marker))
+        _show(effective)
 
 
-def _strike(kind: Kind, node: str | None, link: str | None) -> dict[str, Any]:
+def _strike(kind: Kind, node: str | None) -> dict[str, Any]:
     """The order for a fault of a node."""
-    if node is None or link is not None:
-        raise InputError("--node", f"{kind} takes the name of a node, and no link")
+    if node is None:
+        raise InputError("--node", f"{kind} takes the name of a node")
     return {"node": node, "kind": str(kind)}
 
 
@@ -197,11 +202,19 @@ def _lasting(lasts_s: float | None) -> dict[str, Any]:
     return {} if lasts_s is None else {"duration_s": lasts_s}
 
 
-def _show(effective: list[dict[str, Any]], links: list[tuple[str, str]]) -> None:
+def _named(row: dict[str, Any], links: list[tuple[str, str]]) -> dict[str, Any]:
+    """The same row with the names of its link, if it is one of a link."""
+    if "link" not in row:
+        return row
+    station, satellite = links[row["link"]]
+    return {"station": station, "satellite": satellite, **row}
+
+
+def _show(effective: list[dict[str, Any]]) -> None:
     if not effective:
         typer.echo("nothing to lift")
     for row in effective:
-        where = row.get("node") or f"{':'.join(links[row['link']])} {row['direction']}"
+        where = row.get("node") or f"{row['station']}:{row['satellite']} {row['direction']}"
         end = "until lifted" if row.get("end_ns") is None else f"to {row['end_ns'] / 1e9:.3f} s"
         if row.get("kind") == "kill" and row.get("end_ns") is None:
             end = "and starts again"

@@ -18,7 +18,7 @@ from linkemu.cli.demo import demo
 from linkemu.cli.diff import diff
 from linkemu.cli.doctor import doctor
 from linkemu.cli.door import Door
-from linkemu.cli.exec import exec
+from linkemu.cli.exec import CommandLast, exec
 from linkemu.cli.export import export
 from linkemu.cli.fault import fault
 from linkemu.cli.forecast import forecast
@@ -59,7 +59,11 @@ def _flowing(text: str) -> str:
 
 
 for command in (*SKY, *FILES, *CLIENTS, *TRIALS, *PAST, *FOREIGN):
-    app.command(command.__name__.strip("_"), help=_flowing(command.__doc__ or ""))(command)
+    app.command(
+        command.__name__.strip("_"),
+        cls=CommandLast if command is exec else None,
+        help=_flowing(command.__doc__ or ""),
+    )(command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -108,6 +108,13 @@ class Player:
             self._changed(key, now_ns)
         return ended
 
+    def standing(self, now_ns: int, at_ns: int = 0) -> list[str]:
+        """The names of all live faults that a ``lift`` would find."""
+        channels = list(self.channels.values())
+        together_ns = self._boundary(channels, now_ns, at_ns)
+        names = {each.name for channel in channels for each in channel.overlaid.live(together_ns)}
+        return sorted(names - {""})
+
     def dark_and_drained(self, now_ns: int) -> bool:
         """No link has light, and nothing waits or flies."""
         return all(

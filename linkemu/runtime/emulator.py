@@ -259,18 +259,26 @@ class Emulator:
         await obey(self._bus, scenario, orders.fault_topic(scenario), self._carry_out)
 
     def _carry_out(self, payload: bytes) -> list[object]:
-        """What it comes to, as it takes effect. FormatError if it is no order for this sky."""
+        """What it comes to, as it takes effect. FormatError if there is no such link, or no such fault."""
         try:
             match orders.read_fault(payload):
                 case orders.Impose() as order:
                     now_ns = self._time.now_ns() + self._lead_ns
                     changed = self.impose(order.overlays(self.player.sky, now_ns))
                 case orders.Lift(name):
-                    changed = self.lift(name)
+                    changed = self._lift(name)
         except (FormatError, ResourceError) as error:
             print(f"emulator: {error}", file=sys.stderr, flush=True)
             raise
         return [overlay_row(*each) for each in changed]
+
+    def _lift(self, name: str | None) -> list[tuple[Key, Overlay]]:
+        changed = self.lift(name)
+        if name is not None and not changed:
+            now_ns = self._time.now_ns()
+            standing = ", ".join(self.player.standing(now_ns, now_ns + self._lead_ns)) or "none at all"
+            raise FormatError(f"order: no fault is named {name!r}; there are: {standing}")
+        return changed
 
     async def _tell(self) -> None:
         rounds = 0

@@ -3,10 +3,10 @@
 ``linkemu/<scenario>/order/fault`` takes JSON, not retained: {"faults": [...]} imposes all or none, from one
 slot on; each fault names "station", "satellite", "direction" ("up", "down" or "both", the default), when
 ("start_s", by default now, and "duration_s", by default until lifted), and what as link/overlayform.py says.
-{"lift": NAME} ends those of a name, {"lift": null} all. The emulator carries it out. ``.../order/node`` takes
-{"node": NAME, "kind": "kill" or "freeze", "duration_s"}; the session does. The answer, with the order's
-``id``, comes on ``.../fault``: {"id", "effective": [...]} or {"id", "error"}. Pure reading; nodes never
-listen (law 2).
+{"lift": NAME} ends those of a name, an error if none has it; {"lift": null} all. The emulator carries it out.
+``.../order/node`` takes {"node": NAME, "kind": "kill" or "freeze", "duration_s"}; the session does. The
+answer, with the order's ``id``, comes on ``.../fault``: {"id", "effective": [...]} or {"id", "error"}. Pure
+reading; nodes never listen (law 2).
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from exec_world import GATEWAY_4, MS, program, sky, until
 from linkemu.access.exec_order import Forward, Order
 from linkemu.access.exec_run import run
 from linkemu.errors import ResourceError
+from linkemu.record import opening
 
 ROOT = Path(__file__).resolve().parents[2]
 SINK = shlex.join(program("sink"))
@@ -110,7 +111,7 @@ def _machine() -> dict[str, str]:
     ("victim", "by", "code"),
     [
         ("the command's parent", signal.SIGKILL, -signal.SIGKILL),
-        ("the command's parent", signal.SIGTERM, -signal.SIGTERM),
+        ("the command's parent", signal.SIGTERM, 128 + signal.SIGTERM),
         ("the command's parent", signal.SIGHUP, -signal.SIGHUP),
         ("the house", signal.SIGKILL, 1),
         ("the first process", signal.SIGKILL, 128 + signal.SIGKILL),
@@ -149,7 +150,7 @@ def test_a_kill_leaves_nothing(
             until(lambda: server not in _children(first))
             assert parent.poll() is None
             os.kill(command, signal.SIGTERM)
-        assert parent.wait(10) == (128 + signal.SIGTERM if code is None else code)
+        assert parent.wait(60) == (128 + signal.SIGTERM if code is None else code)
     until(lambda: not _processes(mark))
     until(lambda: not networks_of_it & _networks())
     if victim == "the house":
@@ -170,6 +171,46 @@ def test_interrupting_is_for_the_command(networks: None, tmp_path: Path) -> None
         for _ in range(2):  # timeout(1) sends it to its child, and then to the group
             os.killpg(parent.pid, signal.SIGINT)
         assert parent.wait(10) == 7
+
+
+@pytest.mark.parametrize(
+    ("trap", "code"),
+    [("", 128 + signal.SIGTERM), ("trap 'exit 7' TERM;", 7), ("trap '' TERM;", 128 + signal.SIGKILL)],
+)
+def test_sigterm_is_for_the_command_and_costs_no_report(
+    networks: None, trap: str, code: int, tmp_path: Path
+) -> None:
+    """It decides, as long as that doesn't take it too long; report and record are written as ever."""
+    script = f"{trap} touch {tmp_path}/ready; while :; do sleep 0.05; done"
+    with _recorded(tmp_path, "--", "sh", "-c", script) as parent:
+        until((tmp_path / "ready").exists)
+        for _ in range(2):  # timeout(1) sends it to its child, and then to the group
+            os.killpg(parent.pid, signal.SIGTERM)
+        assert parent.wait(60) == code
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["end_s"] > 0.0 and report["began_unix_s"] is not None
+    assert opening.load(tmp_path / "recorded").is_complete
+    until(lambda: not _processes(str(tmp_path)))
+
+
+def test_sigterm_before_the_command_ends_all(networks: None, tmp_path: Path) -> None:
+    """While the server is waited for, which never listens."""
+    mark = f"1004.{os.getpid()}"
+    with _recorded(tmp_path, "--serve", f"exec sleep {mark}", "--", "sleep", mark) as parent:
+        until(lambda: "sleep" in map(_name, _processes(mark)))
+        parent.send_signal(signal.SIGTERM)
+        assert parent.wait(60) == 128 + signal.SIGTERM
+    assert opening.load(tmp_path / "recorded").is_complete
+    until(lambda: not _processes(mark))
+
+
+def _recorded(directory: Path, *rest: str) -> subprocess.Popen[bytes]:
+    """exec over a flat sky, with its report and its record in ``directory``."""
+    file = directory / "flat.sky"
+    sky().save(file)
+    kept = ("--json", directory / "report.json", "--record", directory / "recorded")
+    line = (sys.executable, "-m", "linkemu.cli.main", "exec", "--sky", file, *kept, *rest)
+    return subprocess.Popen([*map(str, line)], start_new_session=True)
 
 
 @pytest.mark.parametrize("by", ["tun", "packet"])

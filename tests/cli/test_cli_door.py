@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -14,16 +17,20 @@ runner = CliRunner()
 
 
 def ended(problem: BaseException):
+    def work() -> None:
+        raise problem
+
+    return called(work)
+
+
+def called(work: Callable[[], None]):
     broken = typer.Typer(cls=Door, pretty_exceptions_enable=False)
 
     @broken.callback()
     def top() -> None:
         """A group."""
 
-    @broken.command()
-    def work() -> None:
-        raise problem
-
+    broken.command("work")(work)
     return runner.invoke(broken, ["work"])
 
 
@@ -54,6 +61,29 @@ def test_an_error_becomes_one_line_and_a_code(problem, code, said, monkeypatch):
     assert result.exit_code == code
     assert result.stderr.strip() == said
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("of_sigint", [signal.default_int_handler, signal.SIG_IGN])
+def test_sigterm_is_heeded_once_as_ctrl_c_is(of_sigint):
+    """Also of a job in the background, for which a shell ignores SIGINT."""
+    before = signal.getsignal(signal.SIGTERM)
+    cleared: list[str] = []
+
+    def work() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+            cleared.append("went on")
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            cleared.append("cleared up")
+
+    of_tests = signal.signal(signal.SIGINT, of_sigint)
+    try:
+        result = called(work)
+    finally:
+        signal.signal(signal.SIGINT, of_tests)
+    assert (result.exit_code, result.output, cleared) == (130, "", ["cleared up"])
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_debug_shows_the_traceback(monkeypatch):

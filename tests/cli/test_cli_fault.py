@@ -107,6 +107,7 @@ def test_a_file_goes_up_though_the_satellite_is_frozen_and_killed_and_light_is_l
     done = said(place, "put", "photo.raw", "--wait", "--timeout", "60")
     assert done.exit_code == 0, done.stderr
     [up, down] = told(place, "fault", "--lift", "some")["effective"]
+    assert (up["station"], up["satellite"], up["direction"]) == ("koganei", "iss", "up")
     assert up["end_ns"] == down["end_ns"] > lost[0]["start_ns"]
     journal = (place / ".linkemu" / "demo" / "node-faults.jsonl").read_text().splitlines()
     kinds = [(each["kind"], each["node"]) for each in map(json.loads, journal)]
@@ -114,7 +115,19 @@ def test_a_file_goes_up_though_the_satellite_is_frozen_and_killed_and_light_is_l
     assert frozen["end_ns"] - frozen["start_ns"] == 2 * 10**9 and killed["start_ns"] > frozen["end_ns"]
     standing = [each for _, each in Records(place / ".linkemu" / "demo" / "emulator").overlays()]
     assert {each.end_ns for each in standing if each.name == "some"} == {up["end_ns"]}
-    assert said(place, "fault", "--lift", "some").stdout == "nothing to lift\n"
+
+
+def test_what_is_to_be_lifted_must_be_there(place):
+    told(place, "fault", "--kind", "delay", "--delay", "1ms", "--name", "late")
+    done = said(place, "fault", "--lift", "some")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == ("linkemu: fault: no fault is named 'some'; there are: fault 0 duplicate, late\n")
+    lifted = told(place, "fault", "--lift", "all")["effective"]
+    assert [(each["name"], each["station"], each["satellite"], each["direction"]) for each in lifted] == [
+        (name, "koganei", "iss", way) for way in ("up", "down") for name in ("fault 0 duplicate", "late")
+    ]
+    assert said(place, "fault", "--lift", "all").stdout == "nothing to lift\n"
+    assert "there are: none at all" in said(place, "fault", "--lift", "late").stderr
 
 
 def test_an_outage_is_told_in_words(place):
@@ -137,6 +150,8 @@ def test_an_outage_is_told_in_words(place):
         ("--kind loss --share 0", "share"),
         ("--kind outage --for 5", '--for: "5" has no unit'),
         ("--kind outage --lift x", "expected either --kind or --lift"),
+        ("--lift all --link koganei:iss", "--link: has no meaning with --lift"),
+        ("--kind freeze --node iss --every 3", "--every: is of faults of links, and freeze is one of a node"),
         ("", "expected either --kind or --lift"),
     ],
 )

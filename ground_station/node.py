@@ -21,7 +21,8 @@ async def run(context: Context) -> None:
         ResourceError: the spool can't be written, or the door's address is in use.
     """
     await context.disk.make_directory(context.root)
-    spool = await Spool.open(context.disk, context.root, context.settings.chunk_bytes)
+    satellites = [link.peer for link in context.terminal.links]
+    spool = await Spool.open(context.disk, context.root, context.settings.chunk_bytes, satellites)
     station = Station(context, spool, await next_epoch(context.disk, context.root))
     door = listen(context.http, "http door") if context.http is not None else None
     ready = asyncio.Event()

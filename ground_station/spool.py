@@ -21,7 +21,7 @@ from pathlib import Path
 from ground_station import custody, recovery, salvage
 from ground_station.custody import Action, Entry, Ledger, Record, State
 from ground_station.incoming import Incoming, NameTakenError
-from linkemu.disk import Buffer, Disk, store
+from linkemu.disk import Buffer, Disk, found, store
 from linkemu.errors import IntegrityError, ResourceError
 from linkemu.journal import Journal
 from linkemu.journalform import Gap
@@ -54,8 +54,7 @@ class Spool:
     ) -> Spool:
         """Go on where the last life of the station ended, also if its journal has rotted."""
         spool = cls(disk, root, chunk_bytes)
-        await disk.make_directory(spool._root)
-        await disk.sync(root)
+        await found(disk, spool._root)
         spool._journal = await Journal.open(disk, spool._root / "journal")
         spool.gaps = spool._journal.gaps
         if spool.gaps:

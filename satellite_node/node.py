@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
+from linkemu.disk import found
 from linkemu.errors import FormatError, LinkemuError, ResourceError
 from linkemu.runtime.linkend import LinkEnd, LinkEnds, next_epoch
 from linkemu.runtime.node import Context
@@ -25,7 +26,7 @@ CATALOGUE_NAME = ".catalogue"
 
 async def run(context: Context) -> None:
     """Serve until cancelled."""
-    await context.disk.make_directory(context.root)
+    await found(context.disk, context.root)
     node = SatelliteNode(
         context,
         await ChunkStore.open(context.disk, context.root),

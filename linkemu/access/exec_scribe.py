@@ -88,13 +88,13 @@ class Scribe:
         self._plan = plan
         self._file = file
         self._heard = [0] * len(plan.names)
-        self._kept = [0] * len(plan.names)
+        self._kept = 0
         self._missed = [0] * len(plan.names)
         self._newest_ns = 0
         self._settled_ns = 0
         self._number = 0
         self._bytes = 0
-        self._waiting: list[tuple[int, int, int, bytes]] = []  # left, number, way, block
+        self._waiting: list[tuple[int, int, bytes]] = []  # left, number, block
         file.write([header(), *(described(Interface(name, RAW)) for name in plan.names)])
 
     def hear(self, message: bytes) -> None:
@@ -107,7 +107,7 @@ class Scribe:
             self._number += 1
             block = captured(self._packet(told.way, left_ns, data, comment))
             self._bytes += len(block)
-            heappush(self._waiting, (left_ns, self._number, told.way, block))
+            heappush(self._waiting, (left_ns, self._number, block))
         self._newest_ns = max(self._newest_ns, told.last_ns)
         if self._newest_ns - self._settled_ns > _BATCH_NS or self._bytes > _MOST_BYTES:
             self._settled_ns = self._newest_ns
@@ -120,30 +120,23 @@ class Scribe:
 
     def settle(self, before_ns: int | None = None) -> None:
         """Write what left before (all if None), and the earliest if more waits than may."""
-        ways, blocks = [], []
+        blocks = []
         while self._waiting and (
             before_ns is None or self._waiting[0][0] < before_ns or self._bytes > _MOST_BYTES
         ):
-            _, _, way, block = heappop(self._waiting)
+            *_, block = heappop(self._waiting)
             self._bytes -= len(block)
-            ways.append(way)
             blocks.append(block)
-        for way in ways[: self._file.write(blocks)]:
-            self._kept[way] += 1
+        self._kept += self._file.write(blocks)
 
     def finish(self) -> Summary:
         """Write the rest, and what each interface has counted."""
         self.settle()
         time_ns = self._plan.epoch_ns + self._newest_ns
-        rows = list(zip(self._heard, self._missed, self._kept, strict=True))
-        self._file.write(
-            [
-                counted(way, time_ns, heard + missed, heard + missed - kept)
-                for way, (heard, missed, kept) in enumerate(rows)
-            ]
-        )
-        kept = sum(self._kept)
-        return Summary(kept, sum(self._heard) + sum(self._missed) - kept, self._file.problem)
+        rows = enumerate(zip(self._heard, self._missed, strict=True))
+        self._file.write([counted(way, time_ns, heard + lost, lost) for way, (heard, lost) in rows])
+        not_kept = sum(self._heard) + sum(self._missed) - self._kept
+        return Summary(self._kept, not_kept, self._file.problem)
 
 
 def attend(channel: socket.socket, scribe: Scribe) -> Summary:

@@ -119,8 +119,8 @@ def test_the_rate_is_the_links_within_a_tenth_of_a_percent(tmp_path, rate_bps):
         since_s = at_s - arrivals[0][0]
         late_s = since_s - 8 * total / rate_bps
         best[int(since_s / BIN_S)] = min(late_s, best.get(int(since_s / BIN_S), late_s))
-    drifts = [(best[k + 1] - best[k]) / BIN_S for k in best if k + 1 in best]
-    assert len(drifts) >= 8
+    drifts = [(best[k + 3] - best[k]) / (3 * BIN_S) for k in best if k + 3 in best]
+    assert len(best) >= 9 and len(drifts) >= 6
     assert abs(statistics.median(drifts)) < 1e-3
 
 
@@ -219,11 +219,12 @@ def test_connections_share_the_link_fairly(tmp_path):
         for _ in range(count):
             stack.enter_context(blasting(way.connect()))
         assert eventually(lambda: len(sink.arrivals) == count and all(sink.totals))
-        begun, begun_s = sink.totals, time.monotonic()
+        begun, begun_s = sink.totals, way.now_s()
         assert eventually(lambda: sum(sink.totals) - sum(begun) >= 50_000_000)
-        took_s, after = time.monotonic() - begun_s, sink.totals
+        after, ended_s = sink.totals, way.now_s()
     carried = [late - early for early, late in zip(begun, after, strict=True)]
-    assert sum(carried) * 8 / took_s == pytest.approx(200_000_000, rel=0.02)
+    assert sum(after) * 8 <= 200_000_000 * ended_s  # all in all: what has waited for its reader comes faster
+    assert sum(carried) * 8 >= 0.9 * 200_000_000 * (ended_s - begun_s)
     mean = sum(carried) / count
     assert all(0.9 * mean <= each <= 1.1 * mean for each in carried)
 

@@ -39,14 +39,16 @@ def test_nothing_set_for_one_direction_leaves_the_other(echoed):
 
 
 def test_a_block_that_was_refused_holds_no_lease(echoed):
-    link = Link(echoed.control.url, echoed.control.token)
-    link.state()  # its connection stays
+    links = [Link(echoed.control.url, echoed.control.token) for _ in range(8)]
+    for link in links:
+        link.state()  # its connection stays
     before = len(sockets())
-    for _ in range(3):
+    for link in links:
         with pytest.raises(InputError, match="no datagrams"), link.override(corrupt=0.5):
             pass
     assert eventually(lambda: len(sockets()) <= before)
-    link.close()
+    for link in links:
+        link.close()
 
 
 def test_a_door_that_no_route_could_name_is_refused_and_all_others_can_be_named(echoed):

@@ -57,7 +57,11 @@ class Feed:
         reader = Reader()
         self._readers.add(reader)
         if len(self._readers) == 1:
-            await self._wire.hear(self._tell)
+            try:
+                await self._wire.hear(self._tell)
+            except BaseException:
+                self._readers.discard(reader)  # or nobody would ask again
+                raise
         return reader
 
     async def close(self, reader: Reader) -> None:

@@ -161,7 +161,7 @@ class Toxiproxy:
         does = effect(toxic)
         if does or lift:
             self._known.count += 1
-            name = f"toxiproxy {door['name']} {toxic.name} {self._known.count}"[:100]
+            name = f"toxiproxy {self._known.count} {door['name']} {toxic.name}"[:100]
             is_up = (toxic.stream == "upstream") == (door["uplink"] == "client")
             row = {"link": door["link"], "direction": "up" if is_up else "down", "name": name, **does}
             impose = [forms.row(row, self._links)] if does else []

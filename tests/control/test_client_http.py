@@ -105,6 +105,7 @@ def test_a_stream_gives_its_data_lines_until_the_server_ends_it():
     head = b"HTTP/1.1 200 X\r\nConnection: close\r\n\r\n"
     with answering([head + body]) as (http, _):
         stream = http.stream("/")
+        assert stream._sock.gettimeout() is None, "nothing may happen for longer than an answer takes"
         assert list(stream) == [{"n": 1}, {"n": 2}]
         stream.close()
 

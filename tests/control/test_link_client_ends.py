@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from pathlib import Path
 
 import pytest
 from doors import eventually
-from live import World
+from live import World, sockets
 
 from linkemu.client import AsyncLink, Link
 from linkemu.errors import AbsentError, InputError
@@ -40,19 +39,16 @@ def test_nothing_set_for_one_direction_leaves_the_other(echoed):
 
 
 def test_a_block_that_was_refused_holds_no_lease(echoed):
-    link = Link(echoed.control.url, echoed.control.token)
-    link.state()  # its connection stays
-    before = descriptors()
-    for _ in range(3):
+    links = [Link(echoed.control.url, echoed.control.token) for _ in range(8)]
+    for link in links:
+        link.state()  # its connection stays
+    before = len(sockets())
+    for link in links:
         with pytest.raises(InputError, match="no datagrams"), link.override(corrupt=0.5):
             pass
-    assert eventually(lambda: descriptors() <= before)
-    link.close()
-
-
-def descriptors() -> int:
-    """Open ones of this process, the control API's among them."""
-    return len(list(Path("/proc/self/fd").iterdir()))
+    assert eventually(lambda: len(sockets()) <= before)
+    for link in links:
+        link.close()
 
 
 def test_a_door_that_no_route_could_name_is_refused_and_all_others_can_be_named(echoed):

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from linkemu.access.line import Line
+from linkemu.control.feed import Feed
 from linkemu.control.wire import Wire
 from linkemu.errors import AbsentError, InputError, ResourceError
 
@@ -112,6 +113,22 @@ async def test_events_are_heard_from_the_asking_on_and_no_longer_than_asked(ends
         desk.write({"id": asked["id"], "done": None})
         await asking  # what came before the answer has been heard
     assert told == [{"event": "while True"}]
+
+
+async def test_a_reader_of_events_who_was_refused_is_none_and_the_next_one_asks_again(ends: Ends) -> None:
+    wire, desk, _ = ends
+    feed = Feed(wire)
+    opening = asyncio.create_task(feed.open())
+    (asked,) = await heard(desk)
+    desk.write({"id": asked["id"], "refused": "events: not now", "blame": "resource"})
+    with pytest.raises(ResourceError, match="not now"):
+        await opening
+    opening = asyncio.create_task(feed.open())
+    (asked,) = await heard(desk)
+    assert (asked["do"], asked["on"]) == ("listen", True)
+    desk.write({"id": asked["id"], "done": None})
+    desk.write({"event": "light"})
+    assert await (await opening).next() == {"event": "light"}
 
 
 async def test_a_question_that_the_socket_does_not_take_at_once_arrives_whole(ends: Ends) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from linkemu.pytest_plugin import figures
 from linkemu.record import opening
+from linkemu.schedule import DoorFault, Schedule
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.acceptance
@@ -245,6 +247,24 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def test_a_door_without_a_name_meets_the_faults_of_the_scenarios_door(project):
+    clear = figures.sky(rate="10 Mbit/s", duration="60 s")
+    sky = Schedule(doors=(DoorFault("files", "reset", 500_000_000),)).put_into(clear)
+    sky.save(project.path / "struck.sky")
+    body = """
+    @pytest.mark.linkemu("struck.sky")
+    def test_reset(link, port):
+        first, second = link.tcp(port), link.tcp(port)
+        assert [first.name, second.name] == ["files", f"tcp-{port}"]
+        with socket.create_connection(first.address) as hit:  # with it time begins
+            with socket.create_connection(second.address) as spared:
+                with pytest.raises(ConnectionResetError):
+                    hit.recv(1)
+                trip(spared)
+    """
+    run(project, body).assert_outcomes(passed=1)
 
 
 def test_what_the_marker_gets_wrong_is_one_line(project):

@@ -177,7 +177,7 @@ class PlayedLink:
         lines = [
             f"sky: {self.found.name}, {seed}, {self.found.played.sky.digest()[:16]}",
             f"artefacts: {self.room}",
-            f"again: pytest '{self._test}' --linkemu-replay '{record}'",
+            f"again: pytest '{self._test}' --linkemu-replay='{record}'",
             f"any client: linkemu proxy '{record}' --to HOST:PORT --link {self.name} "
             f"--anchor {self.found.anchor}{start}",
         ]

@@ -164,7 +164,7 @@ def test_failure_tells_seed_artefacts_and_how_to_meet_the_same_sky_again(project
     result.assert_outcomes(failed=1)
     text = result.stdout.str()
     assert "seed 11" in text and "door far: 1 client, 0 reset" in text
-    told = re.search(r"again: pytest '(.*)' --linkemu-replay '(.*)'", text)
+    told = re.search(r"again: pytest '(.*)' --linkemu-replay='(.*)'", text)
     assert told, text
     test, directory = told.groups()
     assert f"linkemu proxy '{directory}' --to HOST:PORT --link koganei:iss --anchor first-byte" in text
@@ -178,7 +178,7 @@ def test_failure_tells_seed_artefacts_and_how_to_meet_the_same_sky_again(project
     body = body.replace("seed=11", "seed=12")  # the marker's own sky would be another
     os.environ["DIGEST"] = digest
     try:
-        again = run(project, body, "--linkemu-replay", directory, test)  # as it is printed
+        again = run(project, body, f"--linkemu-replay={directory}", test)  # as it is printed
         again.assert_outcomes(passed=1)
     finally:
         del os.environ["DIGEST"]

@@ -33,7 +33,6 @@ _WEATHER = re.compile(rf"([-+]|VC)?(MI|BC|PR|DR|BL|SH|TS|FZ)?((?:{_PHENOMENA}){{
 _RAIN_mmph = {"-": 1.0, "": 5.0, "+": 20.0}
 _DRIZZLE_mmph = {"-": 0.2, "": 0.5, "+": 1.0}
 _SNOW_mmph = {"-": 0.5, "": 1.5, "+": 4.0}
-SHORTEST_MILES = Fraction(1, 16)
 
 
 @dataclass(frozen=True, slots=True)

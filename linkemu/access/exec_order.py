@@ -63,7 +63,6 @@ class Granted:
 
     carrier: str
     rootless: bool
-    own_proc: bool = True  # whether the command sees a /proc of its own processes alone
 
 
 def failure(error: ResourceError) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from linkemu import units
 from linkemu.errors import FormatError, InputError, ResourceError
 from linkemu.link.timeline import Sky
+from linkemu.schedule import Schedule
 
 if TYPE_CHECKING:
     from linkemu.scenario import Scenario
@@ -169,6 +170,12 @@ def doors_of(scenario: Scenario, sky: Sky) -> tuple[Door, ...]:
         outages = Outages(Behaviour(told.outage), told.patience_s)
         doors.append(Door(told.listen, told.to, told.protocol, outages, told.uplink, link, told.id))
     return tuple(doors)
+
+
+def struck(sky: Sky) -> str | None:
+    """The door that all scheduled faults of doors strike: a client's own takes its name, to meet them."""
+    names = {fault.door for fault in Schedule.of(sky).doors}
+    return names.pop() if len(names) == 1 else None
 
 
 def address(text: str, where: str, *, any_port: bool = False) -> Address:

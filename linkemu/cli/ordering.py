@@ -26,7 +26,10 @@ def give(marker: Marker, what: str, order: dict[str, Any], timeout_s: float) -> 
     number = secrets.token_hex(8)
     answer = asyncio.run(_ask(marker, topic, {**order, "id": number}, number, timeout_s))
     if answer is None:
-        raise ResourceError(str(marker.directory), f"nobody answers within {timeout_s:g} s")
+        problem = (
+            f"nobody answers within {timeout_s:g} s (a session that has just begun may still be starting)"
+        )
+        raise ResourceError(str(marker.directory), problem)
     if "error" in answer:
         raise InputError("fault", str(answer["error"]).removeprefix("order: "))
     effective: list[dict[str, Any]] = answer["effective"]

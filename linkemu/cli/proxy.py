@@ -97,7 +97,8 @@ def proxy(
     if given is None:
         doors = _own_doors(source)
     else:
-        doors = (replace(given, link=settings.choose_link(played, link)),)
+        name = settings.struck(played) or given.name
+        doors = (replace(given, link=settings.choose_link(played, link), name=name),)
     told = settings.Proxy(
         Path(),
         doors,

@@ -177,7 +177,7 @@ class PlayedLink:
         lines = [
             f"sky: {self.found.name}, {seed}, {self.found.played.sky.digest()[:16]}",
             f"artefacts: {self.room}",
-            f"again: pytest '{self._test}' --linkemu-replay '{record}'",
+            f"again: pytest '{self._test}' --linkemu-replay='{record}'",
             f"any client: linkemu proxy '{record}' --to HOST:PORT --link {self.name} "
             f"--anchor {self.found.anchor}{start}",
         ]
@@ -200,9 +200,7 @@ class PlayedLink:
                 artefacts.discard(self.room)
 
     def _open(self, told: settings.Door, uplink: str, name: str) -> Door:
-        if name == "":
-            name = f"{told.protocol}-{told.to[1]}"
-            name += f"-{len(self._doors)}" if name in {each.name for each in self._doors} else ""
+        name = name or self._name(told)
         shown = self.client.open_door(
             name,
             settings.spoken(told.to),
@@ -218,6 +216,15 @@ class PlayedLink:
             )
         )
         return Door(name, host, int(port), told.protocol, self.client)
+
+    def _name(self, told: settings.Door) -> str:
+        """Of a door that got none: of the one that the sky's faults of doors strike, else by its server."""
+        taken = {each.name for each in self._doors}
+        struck = settings.struck(self.found.played.sky)
+        if struck is not None and struck not in taken:
+            return struck
+        name = f"{told.protocol}-{told.to[1]}"
+        return f"{name}-{len(taken)}" if name in taken else name
 
     @contextmanager
     def _at_doors(self, kind: str, door: str = "") -> Iterator[None]:

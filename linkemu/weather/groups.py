@@ -33,7 +33,7 @@ _WEATHER = re.compile(rf"([-+]|VC)?(MI|BC|PR|DR|BL|SH|TS|FZ)?((?:{_PHENOMENA}){{
 _RAIN_mmph = {"-": 1.0, "": 5.0, "+": 20.0}
 _DRIZZLE_mmph = {"-": 0.2, "": 0.5, "+": 1.0}
 _SNOW_mmph = {"-": 0.5, "": 1.5, "+": 4.0}
-SHORTEST_MILES = Fraction(1, 16)
+_MOST_MILES = 100  # farther than observers have marks for; ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _distance(token: str) -> Visibility | None:
 
 
 def _miles(match: re.Match[str], whole: str | None) -> Visibility | None:
-    """Statute miles; None for a fraction that is none, such as 1/0SM or 2 3SM."""
+    """Statute miles; None for a fraction that is none, such as 1/0SM or 2 3SM, or for a slip: 110SM."""
     sign, text = match[1], match[2]
     if "/" in text and text.endswith(("/0", "/00")):
         return None
@@ -128,6 +128,8 @@ def _miles(match: re.Match[str], whole: str | None) -> Visibility | None:
         if "/" not in text or number >= 1:
             return None
         number += int(whole)
+    if number > _MOST_MILES:
+        return None
     distance_m = float(number) * MILE_m
     if sign == "M":
         return Visibility(distance_m, "less than")

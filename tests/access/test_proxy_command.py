@@ -19,6 +19,7 @@ from doors import ROOT, door, echo, eventually, exactly, server, sky
 from typer.testing import CliRunner
 
 from linkemu.cli.main import app
+from linkemu.schedule import DoorFault, Schedule
 
 CONFIG = ROOT / "configs" / "demo.toml"
 
@@ -135,6 +136,21 @@ def test_a_scenario_is_compiled_and_its_pass_is_played():
     least, most = up["requested_delay_s"]
     assert 0.0013 < least <= most < 0.004  # the ISS, from overhead to 1200 km
     assert trip_s >= 2 * least
+
+
+def test_the_door_of_options_meets_the_faults_of_the_scenarios_door(tmp_path):
+    """Whatever the scenario calls its door: a fault that strikes nobody would test nothing."""
+    path = tmp_path / "struck.sky"
+    Schedule(doors=(DoorFault("files", "reset", 500_000_000),)).put_into(sky(10**8)).save(path)
+    with server(echo) as far:
+        arguments = ("--sky", path, "--to", f"127.0.0.1:{far.address[1]}", "--anchor", "first-byte", "--json")
+        with command(*arguments) as (it, at), socket.create_connection(at, 20.0) as client:
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+            it.send_signal(signal.SIGINT)
+            out, _ = it.communicate(timeout=20)
+    report = json.loads(out)
+    assert (report["name"], report["reset"]) == ("files", 1)
 
 
 def test_udp_by_the_command(played):

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from linkemu.pytest_plugin import figures
 from linkemu.record import opening
+from linkemu.schedule import DoorFault, Schedule
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.acceptance
@@ -163,7 +165,7 @@ def test_failure_tells_seed_artefacts_and_how_to_meet_the_same_sky_again(project
     result.assert_outcomes(failed=1)
     text = result.stdout.str()
     assert "seed 11" in text and "door far: 1 client, 0 reset" in text
-    told = re.search(r"again: pytest '(.*)' --linkemu-replay '(.*)'", text)
+    told = re.search(r"again: pytest '(.*)' --linkemu-replay='(.*)'", text)
     assert told, text
     test, directory = told.groups()
     assert f"linkemu proxy '{directory}' --to HOST:PORT --link koganei:iss --anchor first-byte" in text
@@ -177,7 +179,7 @@ def test_failure_tells_seed_artefacts_and_how_to_meet_the_same_sky_again(project
     body = body.replace("seed=11", "seed=12")  # the marker's own sky would be another
     os.environ["DIGEST"] = digest
     try:
-        again = run(project, body, "--linkemu-replay", directory, test)  # as it is printed
+        again = run(project, body, f"--linkemu-replay={directory}", test)  # as it is printed
         again.assert_outcomes(passed=1)
     finally:
         del os.environ["DIGEST"]
@@ -246,6 +248,24 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def test_a_door_without_a_name_meets_the_faults_of_the_scenarios_door(project):
+    clear = figures.sky(rate="10 Mbit/s", duration="60 s")
+    sky = Schedule(doors=(DoorFault("files", "reset", 500_000_000),)).put_into(clear)
+    sky.save(project.path / "struck.sky")
+    body = """
+    @pytest.mark.linkemu("struck.sky")
+    def test_reset(link, port):
+        first, second = link.tcp(port), link.tcp(port)
+        assert [first.name, second.name] == ["files", f"tcp-{port}"]
+        with socket.create_connection(first.address) as hit:  # with it time begins
+            with socket.create_connection(second.address) as spared:
+                with pytest.raises(ConnectionResetError):
+                    hit.recv(1)
+                trip(spared)
+    """
+    run(project, body).assert_outcomes(passed=1)
 
 
 def test_what_the_marker_gets_wrong_is_one_line(project):

@@ -170,6 +170,12 @@ def test_trends_and_remarks_are_no_state() -> None:
     assert one.fog_top_m is None
 
 
+def test_a_visibility_that_nobody_can_see_counts_as_missing() -> None:
+    slip = read("110SM SKC")
+    assert slip.visibility_m is None and "visibility missing: the one before stands" in slip.notes
+    assert read("100SM SKC").visibility_m == pytest.approx(160_934.4)
+
+
 def test_files_name_the_line_that_is_wrong() -> None:
     good = "KXYZ 101154Z 00000KT 3SM BR SKC 10/05 A2992"
     for bad, match in (
@@ -253,6 +259,7 @@ noisy = st.builds(
 @settings(max_examples=3500, deadline=None)
 @given(st.one_of(reports, noisy))
 @example("METAR KXYZ 101254Z 1/0SM")
+@example("KXYZ 101254Z AUTO 00000KT 110SM -RA SCT020CB M03/M05 Q1010")
 def test_made_up_reports_are_read_or_refused(text: str) -> None:
     """Never another error; a missing visibility or sky never becomes a number."""
     try:

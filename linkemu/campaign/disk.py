@@ -1,9 +1,10 @@
-"""A Disk in memory that fails like real ones: power cuts, torn writes, lost syncs, a full device.
+"""A Disk in memory that fails like real ones: power cuts, torn writes, lost syncs, no room, bad sectors.
 
 Data and names are durable only after their ``sync``. ``power_cut_at`` stops everything at the n-th call,
 which may then be half done, and tells ``on_power_cut``. After ``reboot`` a file holds its synced bytes with
 some of the later writes, torn anywhere, and a directory its synced names with the first few of the later
-changes.
+changes. ``rot`` and ``lose_sectors`` damage what is durable: a flipped bit is read as if it were right, a
+lost sector gives an input/output error until it is written anew.
 """
 
 from __future__ import annotations
@@ -15,17 +16,59 @@ from random import Random
 
 from linkemu.disk import Buffer
 from linkemu.errors import ResourceError
+from linkemu.transfer.ranges import RangeSet
+
+_SECTOR_BYTES = 512
+_FAR = 1 << 62  # beyond the end of any file
 
 
 class PowerCut(BaseException):
     """The machine is off; nothing in the program may catch it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file whose durable bytes a fault has changed, and what they were."""
+
+    path: Path
+    before: bytes
+    after: bytes
+
+
 @dataclass(eq=False)
 class _File:
+    """``lost``: where reads fail, of ``data``; after a power cut, ``durable_lost`` of ``durable``."""
+
     data: bytearray = field(default_factory=bytearray)
     durable: bytes = b""
     pending: list[tuple[int, bytes] | int] = field(default_factory=list)  # a write, or a length cut to
+    lost: RangeSet = field(default_factory=RangeSet)
+    durable_lost: RangeSet = field(default_factory=RangeSet)
+
+    def change(self, change: tuple[int, bytes] | int) -> None:
+        """Write, or cut to a length. What is overwritten can be read again."""
+        if isinstance(change, int):
+            del self.data[change:]
+            self.lost.remove(change, _FAR)
+            return
+        offset, piece = change
+        if piece and len(self.data) < offset:
+            self.data.extend(bytes(offset - len(self.data)))
+        self.data[offset : offset + len(piece)] = piece
+        self.lost.remove(offset, offset + len(piece))
+
+    def settle(self) -> None:
+        """All that was written is on the medium."""
+        self.durable, self.pending = bytes(self.data), []
+        self.durable_lost = self.lost.copy()
+
+    def cut(self, random: Random) -> None:
+        """The power goes: what was not synced is lost, there, or torn."""
+        self.data, self.lost = bytearray(self.durable), self.durable_lost.copy()
+        for change in self.pending:
+            if random.random() < 0.5:
+                self.change(_torn(change, random))
+        self.settle()
 
 
 class SimulatedDisk:
@@ -58,11 +101,7 @@ class SimulatedDisk:
         self._changes.clear()
         self._files = dict(self._durable)
         for file in dict.fromkeys(self._files.values()):  # in an order that no memory address decides
-            file.data = bytearray(file.durable)
-            for change in file.pending:
-                if random.random() < 0.5:
-                    _apply(file.data, _torn(change, random))
-            file.durable, file.pending = bytes(file.data), []
+            file.cut(random)
         self.power_cut_at = None
 
     async def read(self, path: Path, offset: int = 0, length: int = -1) -> bytes:
@@ -70,8 +109,11 @@ class SimulatedDisk:
         self._step()
         if path not in self._files:
             raise FileNotFoundError(str(path))
-        data = self._files[path].data
-        return bytes(data[offset:] if length < 0 else data[offset : offset + length])
+        file = self._files[path]
+        end = len(file.data) if length < 0 else offset + length
+        if file.lost.within(offset, end):
+            raise ResourceError(str(path), "input/output error")
+        return bytes(file.data[offset:end])
 
     async def write(self, path: Path, data: Buffer, offset: int = 0) -> None:
         await self._pause()
@@ -110,8 +152,7 @@ class SimulatedDisk:
             for name, file in self._changes.pop(path, []):
                 self._put(self._durable, name, file)
             return
-        file = self._existing(path)
-        file.durable, file.pending = bytes(file.data), []
+        self._existing(path).settle()
 
     async def replace(self, source: Path, target: Path) -> None:
         await self._pause()
@@ -162,20 +203,45 @@ class SimulatedDisk:
     def used_bytes(self) -> int:
         return sum(len(each.data) for each in self._files.values())
 
-    def rot(self, seed: int) -> Path | None:
-        """Flip a bit of a durable file, both by the seed; the file, None if there is no byte to rot."""
+    def rot(self, seed: int) -> Damage | None:
+        """Flip a bit of a durable file, both by the seed; None if there is no byte to rot."""
         random = Random(seed)
-        paths = [path for path, file in self._files.items() if file.durable and not file.pending]
-        if not paths:
+        path = self._any_durable(random)
+        if path is None:
             return None
-        path = random.choice(sorted(paths))
-        self.damage(path, random.randrange(len(self._files[path].data)))
-        return path
+        offset = random.randrange(len(self._files[path].data))
+        return self.damage(path, offset, random.randrange(8))
 
-    def damage(self, path: Path, offset: int) -> None:
+    def lose_sectors(self, seed: int, count: int) -> Damage | None:
+        """So many sectors of a durable file, both by the seed, can't be read; None if there is none."""
+        random = Random(seed)
+        path = self._any_durable(random)
+        if path is None:
+            return None
+        size = len(self._files[path].data)
+        start = random.randrange(0, size, _SECTOR_BYTES)
+        return self.lose(path, start, min(start + count * _SECTOR_BYTES, size))
+
+    def lose(self, path: Path, start: int, end: int) -> Damage:
+        """From now on these bytes can't be read; what they were is gone."""
+        file = self._files[path]
+        before = file.durable
+        file.data[start:end] = bytes(byte ^ 0xFF for byte in file.data[start:end])
+        file.lost.add(start, end)
+        file.settle()
+        return Damage(path, before, file.durable)
+
+    def damage(self, path: Path, offset: int, bit: int = 0) -> Damage:
         """Flip a bit behind everybody's back."""
-        self._files[path].data[offset] ^= 1
-        self._files[path].durable = bytes(self._files[path].data)
+        file = self._files[path]
+        before = file.durable
+        file.data[offset] ^= 1 << bit
+        file.durable = bytes(file.data)
+        return Damage(path, before, file.durable)
+
+    def _any_durable(self, random: Random) -> Path | None:
+        paths = [path for path, file in self._files.items() if file.durable and not file.pending]
+        return random.choice(sorted(paths)) if paths else None
 
     async def _pause(self) -> None:
         if self.pause is not None:
@@ -221,7 +287,7 @@ class SimulatedDisk:
             names[path] = file
 
     def _change(self, file: _File, change: tuple[int, bytes] | int) -> None:
-        _apply(file.data, change)
+        file.change(change)
         file.pending.append(change)
 
     def _room(self, file: _File, end: int) -> int:
@@ -231,16 +297,6 @@ class SimulatedDisk:
         return self.capacity - self.used_bytes - max(0, end - len(file.data))
 
 
-def _apply(data: bytearray, change: tuple[int, bytes] | int) -> None:
-    if isinstance(change, int):
-        del data[change:]
-        return
-    offset, piece = change
-    if piece and len(data) < offset:
-        data.extend(bytes(offset - len(data)))
-    data[offset : offset + len(piece)] = piece
-
-
 def _torn(change: tuple[int, bytes] | int, random: Random) -> tuple[int, bytes] | int:
     """A prefix of a write; or its sectors with some of them not written, which read as zeros."""
     if isinstance(change, int):
@@ -248,5 +304,5 @@ def _torn(change: tuple[int, bytes] | int, random: Random) -> tuple[int, bytes] 
     offset, piece = change
     if random.random() < 0.5:
         return offset, piece[: random.randint(0, len(piece))]
-    sectors = [piece[start : start + 512] for start in range(0, len(piece), 512)]
+    sectors = [piece[at : at + _SECTOR_BYTES] for at in range(0, len(piece), _SECTOR_BYTES)]
     return offset, b"".join(each if random.random() < 0.7 else bytes(len(each)) for each in sectors)

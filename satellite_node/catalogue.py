@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from linkemu.disk import Disk, store
-from linkemu.errors import FormatError
+from linkemu.errors import FormatError, ResourceError
 from linkemu.journal import Journal
 from linkemu.transfer.manifest import Manifest
 
@@ -35,17 +35,27 @@ class Catalogue:
         self._names: dict[str, bytes] = {}
         self._references = Counter[bytes]()
         self._lock = asyncio.Lock()
+        self.damaged: list[str] = []  # what was found so at the start: file and problem
 
     @classmethod
     async def open(cls, disk: Disk, root: Path) -> Catalogue:
-        """Reload; a manifest that is damaged is dropped, as the station that has the file offers it again."""
+        """Reload; a manifest that is damaged is dropped, as the station that has the file offers it again.
+
+        One that can't be read is left as it is, and not known. A journal of verified files that is none or
+        can't be read is set aside: the files are read back and verified anew.
+        """
         catalogue = cls(disk, root)
         await disk.make_directory(catalogue._root)
         await disk.sync(root)
         for name in await disk.names(catalogue._root):
             await catalogue._load(catalogue._root / name)
         await disk.sync(catalogue._root)  # names that a life put there which was killed before it could sync
-        catalogue._journal = await Journal.open(disk, root / "verified")
+        try:
+            catalogue._journal = await Journal.open(disk, root / "verified")
+        except (FormatError, ResourceError) as error:
+            catalogue.damaged.append(str(error))
+            await disk.replace(root / "verified", root / "verified.damaged")
+            catalogue._journal = await Journal.open(disk, root / "verified")
         for record in catalogue._journal.records:
             catalogue._apply(json.loads(record))
         if catalogue._journal.size > _COMPACT_BYTES:
@@ -125,9 +135,13 @@ class Catalogue:
     async def _load(self, path: Path) -> None:
         try:
             manifest = Manifest.decode(await self._disk.read(path))
+        except ResourceError as error:
+            self.damaged.append(str(error))
+            return
         except FormatError:
             manifest = None
         if manifest is None or manifest.file_id.hex() != path.name:
+            self.damaged.append(f"{path.name}: not the manifest of its name")
             await self._disk.remove(path)
             return
         self._know(manifest)

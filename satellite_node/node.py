@@ -71,6 +71,8 @@ class SatelliteNode:
 
     async def _reload(self) -> int:
         """What earlier lives have left; the number of partials that were damaged."""
+        for problem in self._catalogue.damaged:
+            self._keeper.record("damaged on disk", problem=problem)
         for chunk in sorted(self._store.ids):
             self._holdings.stored(chunk)
         for manifest in self._catalogue:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ground_station.custody import Entry, Ledger
 from ground_station.incoming import PIECE_BYTES
 from linkemu.disk import Disk
-from linkemu.errors import FormatError
+from linkemu.errors import FormatError, ResourceError
 from linkemu.transfer.manifest import CHUNK_BYTES, Builder, Manifest
 
 
@@ -24,10 +24,10 @@ async def pieces(disk: Disk, path: Path) -> AsyncIterator[bytes]:
 
 
 async def manifest_of(disk: Disk, entry: Entry, manifest: Path, content: Path) -> Manifest | None:
-    """The manifest as stored, or for a put as its content gives it; None if neither is the entry's."""
+    """The manifest as stored, or for a put as its content gives it; None if neither can be read."""
     try:
         found: Manifest | None = Manifest.decode(await disk.read(manifest))
-    except (FileNotFoundError, FormatError):
+    except (FileNotFoundError, FormatError, ResourceError):
         found = None
     if entry.action == "put" and (found is None or found.file_id != entry.file_id):
         found = await _rebuilt(disk, entry, content)
@@ -39,7 +39,7 @@ async def _rebuilt(disk: Disk, entry: Entry, content: Path) -> Manifest | None:
     try:
         async for piece in pieces(disk, content):
             builder.add(piece)
-    except FileNotFoundError:
+    except (FileNotFoundError, ResourceError):
         return None
     return builder.finish()
 

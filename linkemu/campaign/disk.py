@@ -10,16 +10,13 @@ lost sector gives an input/output error until it is written anew.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from linkemu.campaign.medium import SECTOR_BYTES, Change, File
 from linkemu.disk import Buffer
 from linkemu.errors import ResourceError
-from linkemu.transfer.ranges import RangeSet
-
-_SECTOR_BYTES = 512
-_FAR = 1 << 62  # beyond the end of any file
 
 
 class PowerCut(BaseException):
@@ -33,42 +30,6 @@ class Damage:
     path: Path
     before: bytes
     after: bytes
-
-
-@dataclass(eq=False)
-class _File:
-    """``lost``: where reads fail, of ``data``; after a power cut, ``durable_lost`` of ``durable``."""
-
-    data: bytearray = field(default_factory=bytearray)
-    durable: bytes = b""
-    pending: list[tuple[int, bytes] | int] = field(default_factory=list)  # a write, or a length cut to
-    lost: RangeSet = field(default_factory=RangeSet)
-    durable_lost: RangeSet = field(default_factory=RangeSet)
-
-    def change(self, change: tuple[int, bytes] | int) -> None:
-        """Write, or cut to a length. What is overwritten can be read again."""
-        if isinstance(change, int):
-            del self.data[change:]
-            self.lost.remove(change, _FAR)
-            return
-        offset, piece = change
-        if piece and len(self.data) < offset:
-            self.data.extend(bytes(offset - len(self.data)))
-        self.data[offset : offset + len(piece)] = piece
-        self.lost.remove(offset, offset + len(piece))
-
-    def settle(self) -> None:
-        """All that was written is on the medium."""
-        self.durable, self.pending = bytes(self.data), []
-        self.durable_lost = self.lost.copy()
-
-    def cut(self, random: Random) -> None:
-        """The power goes: what was not synced is lost, there, or torn."""
-        self.data, self.lost = bytearray(self.durable), self.durable_lost.copy()
-        for change in self.pending:
-            if random.random() < 0.5:
-                self.change(_torn(change, random))
-        self.settle()
 
 
 class SimulatedDisk:
@@ -86,9 +47,9 @@ class SimulatedDisk:
         self.power_cut_at: int | None = None
         self.on_power_cut: Callable[[], None] | None = None
         self.pause: Callable[[], Awaitable[None]] | None = None
-        self._files: dict[Path, _File] = {}
-        self._durable: dict[Path, _File] = {}
-        self._changes: dict[Path, list[tuple[Path, _File | None]]] = {}  # by directory, since its sync
+        self._files: dict[Path, File] = {}
+        self._durable: dict[Path, File] = {}
+        self._changes: dict[Path, list[tuple[Path, File | None]]] = {}  # by directory, since its sync
         self._directories: set[Path] = set()
         self._random = Random(0)
 
@@ -195,7 +156,7 @@ class SimulatedDisk:
 
     def install(self, path: Path, data: bytes) -> None:
         """Put a durable file there, as if it had always been."""
-        file = _File(bytearray(data), bytes(data))
+        file = File(bytearray(data), bytes(data))
         self._files[path] = self._durable[path] = file
         self._directories |= set(path.parents)
 
@@ -219,8 +180,8 @@ class SimulatedDisk:
         if path is None:
             return None
         size = len(self._files[path].data)
-        start = random.randrange(0, size, _SECTOR_BYTES)
-        return self.lose(path, start, min(start + count * _SECTOR_BYTES, size))
+        start = random.randrange(0, size, SECTOR_BYTES)
+        return self.lose(path, start, min(start + count * SECTOR_BYTES, size))
 
     def lose(self, path: Path, start: int, end: int) -> Damage:
         """From now on these bytes can't be read; what they were is gone."""
@@ -263,46 +224,35 @@ class SimulatedDisk:
         if self.read_only:
             raise ResourceError(str(path), "permission denied")
 
-    def _file(self, path: Path) -> _File:
+    def _file(self, path: Path) -> File:
         if path.parent not in self._directories:
             raise ResourceError(str(path), "no such directory")
         if path not in self._files:
-            self._name(path, _File())
+            self._name(path, File())
         return self._files[path]
 
-    def _existing(self, path: Path) -> _File:
+    def _existing(self, path: Path) -> File:
         if path not in self._files:
             raise ResourceError(str(path), "no such file or directory")
         return self._files[path]
 
-    def _name(self, path: Path, file: _File | None) -> None:
+    def _name(self, path: Path, file: File | None) -> None:
         self._put(self._files, path, file)
         self._changes.setdefault(path.parent, []).append((path, file))
 
     @staticmethod
-    def _put(names: dict[Path, _File], path: Path, file: _File | None) -> None:
+    def _put(names: dict[Path, File], path: Path, file: File | None) -> None:
         if file is None:
             names.pop(path, None)
         else:
             names[path] = file
 
-    def _change(self, file: _File, change: tuple[int, bytes] | int) -> None:
+    def _change(self, file: File, change: Change) -> None:
         file.change(change)
         file.pending.append(change)
 
-    def _room(self, file: _File, end: int) -> int:
+    def _room(self, file: File, end: int) -> int:
         """Bytes left on the device once the file reaches to ``end``; negative if they don't fit."""
         if self.capacity is None:
             return 0
         return self.capacity - self.used_bytes - max(0, end - len(file.data))
-
-
-def _torn(change: tuple[int, bytes] | int, random: Random) -> tuple[int, bytes] | int:
-    """A prefix of a write; or its sectors with some of them not written, which read as zeros."""
-    if isinstance(change, int):
-        return change
-    offset, piece = change
-    if random.random() < 0.5:
-        return offset, piece[: random.randint(0, len(piece))]
-    sectors = [piece[at : at + _SECTOR_BYTES] for at in range(0, len(piece), _SECTOR_BYTES)]
-    return offset, b"".join(each if random.random() < 0.7 else bytes(len(each)) for each in sectors)

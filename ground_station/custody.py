@@ -98,6 +98,11 @@ def reached(entry: str, state: State, now: float, problem: str | None = None) ->
     return {"do": "state", "id": entry, "state": state, "t": now, "problem": problem}
 
 
+def ended(entry: Entry, state: State, now: float, problem: str | None = None) -> Record:
+    """A last step, with all that the entry is: it can be followed though a record before it was lost."""
+    return {**reached(entry.id, state, now, problem), "entry": _restoring(entry, [])}
+
+
 def holds(entry: str, chunks: list[int]) -> Record:
     return {"do": "hold", "id": entry, "chunks": chunks}
 
@@ -191,10 +196,12 @@ class Ledger:
     def snapshot(self) -> Iterator[Record]:
         """The shortest list of records that leads to this ledger: what the journal is compacted to."""
         for entry in self:
-            fields = {each.name: getattr(entry, each.name) for each in dataclasses.fields(entry)}
-            fields["file_id"] = entry.file_id and entry.file_id.hex()
-            fields["held"] = [] if entry.ended else sorted(entry.held)
-            yield {"do": "restore", **fields}
+            yield _restoring(entry, [] if entry.ended else sorted(entry.held))
+
+
+def _restoring(entry: Entry, held: list[int]) -> Record:
+    fields = {each.name: getattr(entry, each.name) for each in dataclasses.fields(entry)}
+    return {"do": "restore", **fields, "file_id": entry.file_id and entry.file_id.hex(), "held": held}
 
 
 def _restored(record: Record) -> Entry:

@@ -8,6 +8,7 @@ from ground_station.intake import serve
 from ground_station.spool import Spool
 from ground_station.station import Station
 from ground_station.work import work
+from linkemu.disk import found
 from linkemu.errors import LinkemuError
 from linkemu.runtime.linkend import next_epoch
 from linkemu.runtime.node import Context
@@ -20,8 +21,9 @@ async def run(context: Context) -> None:
     Raises:
         ResourceError: the spool can't be written, or the door's address is in use.
     """
-    await context.disk.make_directory(context.root)
-    spool = await Spool.open(context.disk, context.root, context.settings.chunk_bytes)
+    await found(context.disk, context.root)
+    satellites = [link.peer for link in context.terminal.links]
+    spool = await Spool.open(context.disk, context.root, context.settings.chunk_bytes, satellites)
     station = Station(context, spool, await next_epoch(context.disk, context.root))
     door = listen(context.http, "http door") if context.http is not None else None
     ready = asyncio.Event()

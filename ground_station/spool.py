@@ -6,6 +6,7 @@
     spool/<id>.part        bytes of a get that is under way
     spool/<id>.fetched     a downloaded file whose SHA-256 was right
     spool/*.draft, *.tmp   never outlive a restart
+    spool/*.aside-*        what no entry needed when the journal had rotted (ground_station.salvage)
 
 All changes go through one lock, in order. No links and no HTTP here.
 """
@@ -17,12 +18,13 @@ import hashlib
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
-from ground_station import custody, recovery
+from ground_station import custody, recovery, salvage
 from ground_station.custody import Action, Entry, Ledger, Record, State
 from ground_station.incoming import Incoming, NameTakenError
-from linkemu.disk import Buffer, Disk, store
+from linkemu.disk import Buffer, Disk, found, store
 from linkemu.errors import IntegrityError, ResourceError
 from linkemu.journal import Journal
+from linkemu.journalform import Gap
 from linkemu.transfer.manifest import CHUNK_BYTES, Builder, Manifest, chunk_id_of
 
 _COMPACT_BYTES = 1 << 20
@@ -42,17 +44,25 @@ class Spool:
         self._lock = asyncio.Lock()
         self._drafts = 0
         self._compact_at = _COMPACT_BYTES
+        self.gaps: tuple[Gap, ...] = ()  # where the journal had rotted
+        self.salvaged: list[str] = []  # ids that were settled by what is on the disk
+        self.aside: list[str] = []  # names of files
 
     @classmethod
-    async def open(cls, disk: Disk, root: Path, chunk_bytes: int = CHUNK_BYTES) -> Spool:
-        """Go on where the last life of the station ended."""
+    async def open(
+        cls, disk: Disk, root: Path, chunk_bytes: int = CHUNK_BYTES, satellites: Iterable[str] = ()
+    ) -> Spool:
+        """Go on where the last life of the station ended, also if its journal has rotted."""
         spool = cls(disk, root, chunk_bytes)
-        await disk.make_directory(spool._root)
-        await disk.sync(root)
+        await found(disk, spool._root)
         spool._journal = await Journal.open(disk, spool._root / "journal")
-        for data in spool._journal.records:
-            spool.ledger.apply(custody.decode(data))
-        await recovery.sweep(disk, spool._root, spool.ledger)
+        spool.gaps = spool._journal.gaps
+        if spool.gaps:
+            await spool._salvage(satellites)
+        else:
+            for data in spool._journal.records:
+                spool.ledger.apply(custody.decode(data))
+            await recovery.sweep(disk, spool._root, spool.ledger, rotten=False)
         for entry in spool.ledger:
             await spool._reopen(entry)
         await spool._compact_if_long()
@@ -224,7 +234,7 @@ class Spool:
                 return False
             if entry.state != "verified":
                 await self.disk.sync(self.path(entry, "part"))
-                await self._write(custody.reached(entry.id, "verified", now))
+                await self._write(custody.ended(entry, "verified", now))
             if await self.disk.size(self.path(entry, "part")) is not None:
                 await self._name_fetched(entry)
                 await self._tidy(entry)
@@ -252,8 +262,10 @@ class Spool:
         async with self._lock:
             if not self._has(entry) or state not in custody.STEPS[entry.state]:
                 return False
-            await self._write(custody.reached(entry.id, state, now, problem))
-            if entry.ended:
+            if custody.STEPS[state]:
+                await self._write(custody.reached(entry.id, state, now, problem))
+            else:
+                await self._write(custody.ended(entry, state, now, problem))
                 await self._tidy(entry)
             return True
 
@@ -309,6 +321,14 @@ class Spool:
     async def _name_fetched(self, entry: Entry) -> None:
         await self.disk.replace(self.path(entry, "part"), self.path(entry, "fetched"))
         await self.disk.sync(self._root)
+
+    async def _salvage(self, satellites: Iterable[str]) -> None:
+        """The journal that ends it is written last: until then the next start finds all as this one did."""
+        doubtful, dropped = salvage.replay(self.ledger, self._journal.records, self.gaps)
+        settler = salvage.Salvage(self.disk, self._root, self.ledger, satellites)
+        self.salvaged = await settler.settle(doubtful, dropped)
+        self.aside = await recovery.sweep(self.disk, self._root, self.ledger, rotten=True)
+        await self._journal.rewrite(custody.encode(record) for record in self.ledger.snapshot())
 
     async def _reopen(self, entry: Entry) -> None:
         """Take up an entry as a crash has left it."""

@@ -67,6 +67,7 @@ class Station:
         try:
             await self.context.terminal.start()
             self.record("up", custody=len(self.spool.ledger.entries))
+            self._tell_rot()
             for entry in list(self.spool.ledger):
                 self._take_up(entry)
                 self.progress.stepped(entry)  # what was announced before still holds
@@ -77,6 +78,16 @@ class Station:
         finally:
             self.progress.close()
             self.ends.close()
+
+    def _tell_rot(self) -> None:
+        """What was lost of the journal, and what has become of it."""
+        for gap in self.spool.gaps:
+            self.record("journal damaged", file="spool/journal", offset=gap.offset, bytes=gap.length)
+        for name in self.spool.salvaged:
+            entry = self.spool.ledger.entries.get(name)
+            self.record("salvaged", id=name, state=None if entry is None else entry.state)
+        for file in self.spool.aside:
+            self.record("set aside", file=file)
 
     # Orders, from the doors
 

@@ -3,7 +3,7 @@
 Implementations live in linkemu.runtime.disk (aiofiles under a real clock, inline under the virtual one) and
 in linkemu.campaign.disk (torn writes, lost fsync, full disk). A write is not durable until ``sync`` of the
 file; a new name is not durable until ``sync`` of its directory. ``store`` below is the one way to replace a
-file.
+file, ``found`` the one to make a directory.
 """
 
 from __future__ import annotations
@@ -51,6 +51,12 @@ class Disk(Protocol):
     async def size(self, path: Path) -> int | None:
         """Length in bytes, None if absent."""
         ...
+
+
+async def found(disk: Disk, directory: Path) -> None:
+    """Make a directory, if there is none, whose name a crash does not take."""
+    await disk.make_directory(directory)
+    await disk.sync(directory.parent)
 
 
 async def store(disk: Disk, path: Path, data: Buffer) -> None:

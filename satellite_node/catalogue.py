@@ -1,10 +1,13 @@
 """The catalogue: which files the satellite has, as manifests, and which of them it has verified.
 
-    manifests/<file id>   a manifest as linkemu.transfer encodes it, durable before it counts
-    verified              journal of the files whose SHA-256 was right when read back
+    manifests/<file id>              a manifest as linkemu.transfer encodes it, durable before it counts
+    quarantine/<file id>.manifest    one that was found damaged
+    verified                         journal of the files whose SHA-256 was right when read back
 
 A name belongs to the file that was first verified under it. Chunks are counted by reference, so that a file
 that is dropped takes only those chunks with it that no other file needs. The chunks are in the store.
+Where the journal has lost a record, that may have been one that a file is verified no more: those before it
+keep their names, and are doubtful until they are read back again.
 """
 
 from __future__ import annotations
@@ -18,48 +21,52 @@ from pathlib import Path
 from linkemu.disk import Disk, store
 from linkemu.errors import FormatError, ResourceError
 from linkemu.journal import Journal
+from linkemu.journalform import Gap
 from linkemu.transfer.manifest import Manifest
 
 _COMPACT_BYTES = 1 << 18
+_DRAFT = ".tmp"
+_DAMAGED = ".manifest"
 
 
 class Catalogue:
-    """Manifests by file id, and names of verified files."""
+    """Manifests by file id, and names of verified files.
+
+    ``gaps`` of its journal and the ids of ``damaged`` manifests tell what was found at the start.
+    """
 
     def __init__(self, disk: Disk, root: Path) -> None:
         self._disk = disk
+        self.gaps: tuple[Gap, ...] = ()
+        self.damaged: list[str] = []
         self._root = root / "manifests"
+        self._quarantine = root / "quarantine"
         self._journal = Journal(disk, root / "verified")
         self._manifests: dict[bytes, Manifest] = {}
         self._verified: dict[bytes, float] = {}  # scenario second
+        self._doubtful = set[bytes]()  # of them: to be read back again
+        self._missing: dict[bytes, float] = {}  # verified, and their manifests are gone
+        self._set_aside: list[str] = []  # ids of the manifests in quarantine
         self._names: dict[str, bytes] = {}
         self._references = Counter[bytes]()
         self._lock = asyncio.Lock()
-        self.damaged: list[str] = []  # what was found so at the start: file and problem
 
     @classmethod
     async def open(cls, disk: Disk, root: Path) -> Catalogue:
-        """Reload; a manifest that is damaged is dropped, as the station that has the file offers it again.
-
-        One that can't be read is left as it is, and not known. A journal of verified files that is none or
-        can't be read is set aside: the files are read back and verified anew.
-        """
+        """Reload; a damaged manifest goes to quarantine: the station that has the file offers it again."""
         catalogue = cls(disk, root)
-        await disk.make_directory(catalogue._root)
+        for directory in (catalogue._root, catalogue._quarantine):
+            await disk.make_directory(directory)
         await disk.sync(root)
         for name in await disk.names(catalogue._root):
             await catalogue._load(catalogue._root / name)
+        if catalogue.damaged:
+            await disk.sync(catalogue._quarantine)
         await disk.sync(catalogue._root)  # names that a life put there which was killed before it could sync
-        try:
-            catalogue._journal = await Journal.open(disk, root / "verified")
-        except (FormatError, ResourceError) as error:
-            catalogue.damaged.append(str(error))
-            await disk.replace(root / "verified", root / "verified.damaged")
-            catalogue._journal = await Journal.open(disk, root / "verified")
-        for record in catalogue._journal.records:
-            catalogue._apply(json.loads(record))
-        if catalogue._journal.size > _COMPACT_BYTES:
-            await catalogue._journal.rewrite(_record(file, at) for file, at in catalogue._verified.items())
+        journal = await catalogue._open_journal(root / "verified")
+        names = await disk.names(catalogue._quarantine)
+        catalogue._set_aside = [name.removesuffix(_DAMAGED) for name in names if name.endswith(_DAMAGED)]
+        await catalogue._replay(journal)
         return catalogue
 
     def __iter__(self) -> Iterator[Manifest]:
@@ -72,10 +79,20 @@ class Catalogue:
         return self._manifests[file_id]
 
     def is_verified(self, file_id: bytes) -> bool:
-        return file_id in self._verified
+        return file_id in self._verified and file_id not in self._doubtful
+
+    def needs(self, chunk: bytes) -> bool:
+        """Whether a file has this chunk."""
+        return self._references[chunk] > 0
+
+    @property
+    def lacks(self) -> bool:
+        """Whether there may be files, or words of files, that are not known here any more."""
+        known = {file_id.hex() for file_id in self._manifests}
+        return bool(self.gaps or self.damaged or self._missing or not known.issuperset(self._set_aside))
 
     def named(self, name: str) -> Manifest | None:
-        """The verified file of this name."""
+        """The file that was verified under this name."""
         file_id = self._names.get(name)
         return None if file_id is None else self._manifests.get(file_id)
 
@@ -89,11 +106,12 @@ class Catalogue:
             if manifest.file_id not in self._manifests:
                 await store(self._disk, self._path(manifest.file_id), manifest.encoded)
                 self._know(manifest)
+                self._missing.pop(manifest.file_id, None)
 
     async def verified(self, file_id: bytes, now: float) -> None:
         """The file was read back and is right; durable when this returns."""
         async with self._lock:
-            if file_id not in self._verified and file_id in self._manifests:
+            if not self.is_verified(file_id) and file_id in self._manifests:
                 await self._journal.append(_record(file_id, now))
                 self._apply({"file": file_id.hex(), "t": now})
 
@@ -128,23 +146,56 @@ class Catalogue:
                 "verified_s": round(at, 9),
             }
             for file_id, at in self._verified.items()
+            if file_id not in self._doubtful
             for manifest in (self._manifests[file_id],)
         ]
         return json.dumps({"files": rows}, separators=(",", ":")).encode()
 
     async def _load(self, path: Path) -> None:
-        try:
-            manifest = Manifest.decode(await self._disk.read(path))
-        except ResourceError as error:
-            self.damaged.append(str(error))
-            return
-        except FormatError:
-            manifest = None
-        if manifest is None or manifest.file_id.hex() != path.name:
-            self.damaged.append(f"{path.name}: not the manifest of its name")
+        if path.name.endswith(_DRAFT):
             await self._disk.remove(path)
             return
+        try:
+            manifest = Manifest.decode(await self._disk.read(path))
+        except FormatError:
+            manifest = None
+        except ResourceError:
+            self.damaged.append(path.name)  # perhaps it can be read at another start
+            return
+        if manifest is None or manifest.file_id.hex() != path.name:
+            self.damaged.append(path.name)
+            await self._disk.replace(path, self._quarantine / (path.name + _DAMAGED))
+            return
         self._know(manifest)
+
+    async def _open_journal(self, path: Path) -> Journal:
+        """The journal of verified files. One that is none, or can't be read, goes to quarantine.
+
+        The files are then verified anew; as long as it lies there, no chunk is removed as needed by none.
+        """
+        try:
+            return await Journal.open(self._disk, path)
+        except (FormatError, ResourceError):
+            self.damaged.append(path.name)
+            await self._disk.replace(path, self._quarantine / (path.name + _DAMAGED))
+            await self._disk.sync(self._quarantine)
+            return await Journal.open(self._disk, path)
+
+    async def _replay(self, journal: Journal) -> None:
+        """Follow the journal; what stood before a gap is doubtful, and journalled as that."""
+        self._journal, self.gaps = journal, journal.gaps
+        gaps = {gap.index for gap in journal.gaps}
+        for index, record in enumerate((*journal.records, None)):
+            if index in gaps:
+                self._doubtful |= self._verified.keys()
+            if record is not None:
+                self._apply(json.loads(record))
+        if self.gaps or journal.size > _COMPACT_BYTES:
+            await journal.rewrite(self._snapshot())
+
+    def _snapshot(self) -> Iterator[bytes]:
+        for file_id, at in (*self._verified.items(), *self._missing.items()):
+            yield _record(file_id, at, doubtful=file_id in self._doubtful)
 
     def _know(self, manifest: Manifest) -> None:
         self._manifests[manifest.file_id] = manifest
@@ -154,11 +205,17 @@ class Catalogue:
         file_id = bytes.fromhex(str(record["file"]))
         at = record["t"]
         if file_id not in self._manifests:
+            self._missing.pop(file_id, None)
+            if isinstance(at, int | float):
+                self._missing[file_id] = at
             return
+        self._doubtful.discard(file_id)
         name = self._manifests[file_id].name
         if isinstance(at, int | float):
             self._verified[file_id] = at
             self._names.setdefault(name, file_id)
+            if record.get("doubtful"):
+                self._doubtful.add(file_id)
         else:
             self._verified.pop(file_id, None)
             if self._names.get(name) == file_id:
@@ -168,5 +225,6 @@ class Catalogue:
         return self._root / file_id.hex()
 
 
-def _record(file_id: bytes, at: float | None) -> bytes:
-    return json.dumps({"file": file_id.hex(), "t": at}, separators=(",", ":")).encode()
+def _record(file_id: bytes, at: float | None, *, doubtful: bool = False) -> bytes:
+    record = {"file": file_id.hex(), "t": at} | ({"doubtful": True} if doubtful else {})
+    return json.dumps(record, separators=(",", ":")).encode()

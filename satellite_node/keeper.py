@@ -177,6 +177,8 @@ class Keeper:
             good = digest == manifest.sha256
             if good:
                 await self._catalogue.verified(file_id, self._context.clock.now())
+            else:
+                await self._catalogue.unverified(file_id)  # it may be doubtful
             self.record("verified" if good else "wrong digest", file=file_id.hex()[:16], name=manifest.name)
         if end is None:
             self._holdings.verified(file_id, manifest.sha256, good)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 
-from linkemu.errors import FormatError, LinkemuError
+from linkemu.disk import found
+from linkemu.errors import FormatError, LinkemuError, ResourceError
 from linkemu.runtime.linkend import LinkEnd, LinkEnds, next_epoch
 from linkemu.runtime.node import Context
 from linkemu.transfer import events
 from linkemu.transfer.holdings import Holdings
 from linkemu.transfer.manifest import Manifest
+from satellite_node import orphans
 from satellite_node.catalogue import Catalogue
 from satellite_node.keeper import NAME_TAKEN, Job, Keeper, LightGone
 from satellite_node.store import ChunkStore
@@ -24,7 +26,7 @@ CATALOGUE_NAME = ".catalogue"
 
 async def run(context: Context) -> None:
     """Serve until cancelled."""
-    await context.disk.make_directory(context.root)
+    await found(context.disk, context.root)
     node = SatelliteNode(
         context,
         await ChunkStore.open(context.disk, context.root),
@@ -71,18 +73,15 @@ class SatelliteNode:
 
     async def _reload(self) -> int:
         """What earlier lives have left; the number of partials that were damaged."""
-        for problem in self._catalogue.damaged:
-            self._keeper.record("damaged on disk", problem=problem)
+        await self._clear()
         for chunk in sorted(self._store.ids):
             self._holdings.stored(chunk)
         for manifest in self._catalogue:
-            whole = self._holdings.know(manifest)
-            if self._catalogue.is_verified(manifest.file_id):
-                if whole:
-                    self._holdings.verified(manifest.file_id, manifest.sha256, True)
-                else:
-                    await self._catalogue.unverified(manifest.file_id)
-            elif whole:
+            if not self._holdings.know(manifest):
+                await self._catalogue.unverified(manifest.file_id)
+            elif self._catalogue.is_verified(manifest.file_id):
+                self._holdings.verified(manifest.file_id, manifest.sha256, True)
+            else:
                 self._keeper.put(Job(None, events.FileComplete(manifest.file_id)))
         damaged = 0
         for exported in (await self._store.load_partials()).values():
@@ -91,6 +90,20 @@ class SatelliteNode:
             except FormatError:
                 damaged += 1
         return damaged
+
+    async def _clear(self) -> None:
+        """Tell what of the catalogue was damaged; remove chunks that no file needs."""
+        for gap in self._catalogue.gaps:
+            self._keeper.record("journal damaged", file="verified", offset=gap.offset, bytes=gap.length)
+        for name in self._catalogue.damaged:
+            self._keeper.record("manifest damaged", file=name[:16])
+        try:
+            removed = await orphans.collect(self._store, self._catalogue)
+        except ResourceError as error:
+            self._keeper.record("disk refuses", reason=str(error))
+            return
+        if removed:
+            self._keeper.record("orphans removed", chunks=removed)
 
     # What the links tell
 

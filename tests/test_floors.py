@@ -13,7 +13,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = {
-    0: {"errors", "units", "rng", "trace", "machine", "disk", "sensor", "journal", "wholefile"},
+    0: {
+        "errors",
+        "units",
+        "rng",
+        "trace",
+        "machine",
+        "disk",
+        "sensor",
+        "journal",
+        "journalform",
+        "wholefile",
+    },
     1: {"orbit", "weather", "optics", "link", "transfer", "telemetry", "contract", "scenario", "plan"},
     2: {"schedule", "forecast", "record", "exchange"},
     3: {"runtime", "access", "study", "client"},

@@ -204,7 +204,7 @@ def test_a_satellite_comes_up_with_any_file_of_its_disk_unreadable(stage: Stage)
         )
         assert outcome.violations == ()
         assert len(at(lines, SAT, "up")) == 2
-        ended += bool(at(lines, SAT, "damaged on disk"))
+        ended += bool(at(lines, SAT, "manifest damaged"))
     assert ended > 0
 
 

@@ -96,7 +96,7 @@ async def test_a_damaged_manifest_is_dropped() -> None:
     assert list(again) == [] and again.named("one") is None
     await again.accept(ONE)
     assert ONE.file_id in again
-    assert again.damaged == [f"{ONE.file_id.hex()}: not the manifest of its name"]
+    assert again.damaged == [ONE.file_id.hex()]
     assert (await opened(disk)).damaged == []
 
 
@@ -109,7 +109,7 @@ async def test_a_manifest_that_cannot_be_read_ends_nothing_and_is_offered_again(
     path = ROOT / "manifests" / ONE.file_id.hex()
     disk.lose(path, 0, 40)
     again = await opened(disk)
-    assert again.damaged == [f"{path}: input/output error"]
+    assert again.damaged == [path.name]
     assert list(again) == [TWO] and again.named("two") == TWO
     await again.accept(ONE)
     assert set(await opened(disk)) == {ONE, TWO}
@@ -126,14 +126,15 @@ async def test_a_journal_of_verified_files_that_is_lost_is_set_aside(harm: str) 
     if harm == "unreadable":
         disk.lose(path, 10, 12)
     else:
-        disk.damage(path, 0)
+        disk.install(path, b"a letter to the operator")
     again = await opened(disk)
-    assert len(again.damaged) == 1 and str(path) in again.damaged[0]
+    assert again.damaged == [path.name] and again.lacks
     assert list(again) == [ONE] and not again.is_verified(ONE.file_id)
-    assert await disk.size(ROOT / "verified.damaged") is not None
+    assert await disk.size(ROOT / "quarantine" / "verified.manifest") is not None
     await again.verified(ONE.file_id, 2.0)
     last = await opened(disk)
     assert last.named("one") == ONE and last.damaged == []
+    assert last.lacks, "what it told of is not known as long as it lies there"
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -200,3 +201,83 @@ async def test_a_long_journal_is_made_short_at_the_next_start() -> None:
     assert (await disk.size(ROOT / "verified") or 0) < 200
     again = await opened(disk)
     assert (again.named("one"), again.is_verified(TWO.file_id)) == (ONE, False)
+
+
+async def rotten(*, forget: bool = False) -> SimulatedDisk:
+    """Both files are verified. The record behind ONE's is bad: TWO's, or that ONE is verified no more."""
+    disk = SimulatedDisk()
+    catalogue = await opened(disk)
+    for manifest in (ONE, TWO):
+        await catalogue.accept(manifest)
+    await catalogue.verified(ONE.file_id, 1.0)
+    size = await disk.size(ROOT / "verified") or 0
+    if forget:
+        await catalogue.unverified(ONE.file_id)
+    await catalogue.verified(TWO.file_id, 2.0)
+    await catalogue.unverified(TWO.file_id)
+    await catalogue.verified(TWO.file_id, 3.0)
+    disk.damage(ROOT / "verified", size + 20)
+    return disk
+
+
+@pytest.mark.parametrize("forget", [True, False])
+async def test_what_was_verified_before_a_lost_record_is_doubtful_and_keeps_its_name(forget: bool) -> None:
+    disk = await rotten(forget=forget)
+    catalogue = await opened(disk)
+    assert len(catalogue.gaps) == 1
+    for each in (catalogue, await opened(disk)):
+        assert (each.is_verified(ONE.file_id), each.named("one")) == (False, ONE)
+        assert (each.is_verified(TWO.file_id), each.named("two")) == (True, TWO)
+        assert [row["name"] for row in json.loads(each.listing())["files"]] == ["two"]
+    assert (await opened(disk)).gaps == ()
+    assert len([name for name in await disk.names(ROOT) if name.startswith("verified.damaged-")]) == 1
+
+
+async def test_a_doubtful_file_that_was_read_back_is_verified_again_for_good() -> None:
+    disk = await rotten()
+    catalogue = await opened(disk)
+    await catalogue.verified(ONE.file_id, 9.0)
+    for each in (catalogue, await opened(disk)):
+        assert each.is_verified(ONE.file_id)
+        assert {row["name"]: row["verified_s"] for row in json.loads(each.listing())["files"]}["one"] == 9.0
+
+
+async def test_a_doubtful_file_that_is_bad_gives_its_name_away() -> None:
+    disk = await rotten()
+    catalogue = await opened(disk)
+    await catalogue.unverified(ONE.file_id)
+    await catalogue.accept(OTHER_ONE)
+    await catalogue.verified(OTHER_ONE.file_id, 9.0)
+    for each in (catalogue, await opened(disk)):
+        assert (each.named("one"), each.is_verified(ONE.file_id)) == (OTHER_ONE, False)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_power_cut_at_each_call_while_a_rotten_journal_is_taken_up(seed: int) -> None:
+    cut, finished = 0, False
+    while not finished:
+        cut += 1
+        disk = await rotten(forget=True)
+        disk.power_cut_at = disk.calls + cut
+        with contextlib.suppress(PowerCut):
+            await opened(disk)
+            finished = True
+        disk.reboot(seed)
+        again = await opened(disk)
+        assert (again.is_verified(ONE.file_id), again.is_verified(TWO.file_id)) == (False, True)
+        assert (again.named("one"), again.named("two")) == (ONE, TWO)
+
+
+async def test_a_damaged_manifest_is_kept_in_quarantine_also_after_a_power_cut() -> None:
+    disk = SimulatedDisk()
+    await (await opened(disk)).accept(ONE)
+    disk.damage(ROOT / "manifests" / ONE.file_id.hex(), 50)
+    rot = await disk.read(ROOT / "manifests" / ONE.file_id.hex())
+    assert (await opened(disk)).damaged == [ONE.file_id.hex()]
+    for seed in range(4):
+        disk.reboot(seed)
+        assert await disk.read(ROOT / "quarantine" / (ONE.file_id.hex() + ".manifest")) == rot
+    again = await opened(disk)
+    assert (again.damaged, again.lacks) == ([], True)
+    await again.accept(ONE)
+    assert not (await opened(disk)).lacks

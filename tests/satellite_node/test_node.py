@@ -8,7 +8,7 @@ import pytest
 
 from linkemu.campaign.disk import SimulatedDisk
 from linkemu.telemetry import TransferState
-from linkemu.transfer.manifest import Manifest
+from linkemu.transfer.manifest import Manifest, chunk_id_of
 from satellite_node.catalogue import Catalogue
 from tests.two_nodes import CHUNK_BYTES, World, transfer
 
@@ -83,3 +83,35 @@ def test_what_has_come_of_a_chunk_is_kept_when_the_light_goes() -> None:
         assert await world.disks["iss"].names(ROOT / "partials") != []
 
     world.play(story)
+
+
+def test_a_file_whose_word_may_have_been_lost_is_read_back_before_it_is_said_again() -> None:
+    """It is served meanwhile, as it keeps its name; the trace says where the journal is rotten."""
+    disk = left_behind(FILE, 2, verified=True)
+    lost = Manifest.of("b", b"never came", CHUNK_BYTES)
+
+    async def rot() -> None:
+        size = await disk.size(ROOT / "verified") or 0
+        catalogue = await Catalogue.open(disk, ROOT)
+        await catalogue.accept(lost)
+        await catalogue.verified(lost.file_id, 2.0)
+        await catalogue.unverified(lost.file_id)
+        disk.damage(ROOT / "verified", size + 30)
+
+    asyncio.run(rot())
+    world, end = fetched(disk)
+    assert (end.state, end.sha256) == ("verified", hashlib.sha256(CONTENT).hexdigest())
+    assert len(world.events("verified")) == 2, "read back once, and once on the ground"
+    (told,) = world.events("journal damaged")
+    assert '"file":"verified"' in told
+
+
+def test_chunks_that_no_file_needs_are_removed_at_the_start() -> None:
+    disk = left_behind(FILE, 2, verified=True)
+    orphan = b"of a file that was dropped"
+    disk.install(ROOT / "chunks" / chunk_id_of(orphan).hex(), orphan)
+    world, end = fetched(disk)
+    assert end.state == "verified"
+    assert len(world.events("orphans removed")) == 1
+    names = asyncio.run(disk.names(ROOT / "chunks"))
+    assert names == sorted(chunk.hex() for chunk in FILE.chunks)

@@ -42,12 +42,10 @@ class Harm:
             return
         text = str(damage.path).encode() + b"\0" + damage.before
         told = {each for ids in custodies.values() for each in ids if each.encode() in text}
-        book = all(told.issuperset(each) for each in custodies.values())
-        if book:
+        if all(told.issuperset(each) for each in custodies.values()):
             self._books.add(str(damage.path))
-        goes_on = book and bool(custodies)  # then of what it is told later, too
         for put in puts:
-            self._read(text, put, goes_on or not told.isdisjoint(custodies.get(put.manifest.name, ())))
+            self._read(text, put, not told.isdisjoint(custodies.get(put.manifest.name, ())))
 
     def _read(self, text: bytes, put: Put, in_custody: bool) -> None:
         """Note what a damaged text says of a file."""

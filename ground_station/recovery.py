@@ -12,7 +12,7 @@ from pathlib import Path
 from ground_station.custody import Entry, Ledger
 from ground_station.incoming import PIECE_BYTES
 from linkemu.disk import Disk
-from linkemu.errors import FormatError
+from linkemu.errors import FormatError, ResourceError
 from linkemu.journal import DAMAGED
 from linkemu.transfer.manifest import CHUNK_BYTES, Builder, Manifest
 
@@ -32,7 +32,7 @@ async def manifest_of(disk: Disk, entry: Entry, manifest: Path, content: Path) -
     """The manifest as stored, or for a put as its content gives it; None if neither is the entry's."""
     try:
         found: Manifest | None = Manifest.decode(await disk.read(manifest))
-    except (FileNotFoundError, FormatError):
+    except (FileNotFoundError, FormatError, ResourceError):
         found = None
     if entry.action == "put" and (found is None or found.file_id != entry.file_id):
         found = await rebuilt(disk, entry.name, entry.chunk_bytes or CHUNK_BYTES, content)
@@ -45,7 +45,7 @@ async def rebuilt(disk: Disk, name: str, chunk_bytes: int, content: Path) -> Man
     try:
         async for piece in pieces(disk, content):
             builder.add(piece)
-    except FileNotFoundError:
+    except (FileNotFoundError, ResourceError):
         return None
     return builder.finish()
 

@@ -1,9 +1,9 @@
 """An append-only journal on the Disk port: what was synced survives a crash, a torn tail is cut off.
 
-A bad record with none behind it is a torn tail: its ``append`` never returned. With good ones behind it is
-rot, which costs what is rotten and no more: ``gaps`` tell where. The owner then says by ``rewrite`` what
-stands, and the rotten file is kept beside it. The form is linkemu.journalform's; what the payloads mean is
-known by their owner, who also sees to it that one call at a time is under way.
+A part of one record at the end is a torn tail: its ``append`` never returned. All else that is bad is rot,
+which costs what is rotten and no more: ``gaps`` tell where. The owner then says by ``rewrite`` what stands,
+and the rotten file is kept beside it. The form is linkemu.journalform's; what the payloads mean is known by
+their owner, who also sees to it that one call at a time is under way.
 """
 
 from __future__ import annotations

@@ -82,10 +82,15 @@ def read(data: bytes) -> Found:
         other = forms[1](data)
         found = other if other.records else found
     if magic not in (MAGIC, _MAGIC_1):
-        if not found.records:
+        if not found.records and not _is_like_ours(data):
             raise FormatError("not a journal of this version")
         found.gaps.insert(0, Gap(0, len(MAGIC), 0))
     return found
+
+
+def _is_like_ours(data: bytes) -> bool:
+    """Whether a file without a whole record, nor the first bytes of one of ours, is one that has rotted."""
+    return _MARK in data or sum(map(int.__eq__, data, MAGIC)) >= len(MAGIC) // 2
 
 
 def _read_2(data: bytes) -> Found:
@@ -94,9 +99,27 @@ def _read_2(data: bytes) -> Found:
         if start < found.length:
             continue  # it stands inside the payload of another
         if start == found.length and before != found.crc:
-            break  # whole, but not of those before it: what an older tail has left
+            return found  # whole, but not of those before it: what an older tail has left
         found._take(start, start + _HEAD.size + len(payload), payload, crc)
+    tail = data[found.length :]
+    if tail and not _is_torn(tail, found.crc):
+        found.gaps.append(Gap(found.length, len(tail), len(found.records)))
     return found
+
+
+def _is_torn(tail: bytes, before: int) -> bool:
+    """Whether it can be what is left of one record: its front, or sectors that were not written: zeros.
+
+    No payload that we know has zeros in it. One that has is taken for torn rather than for rotten.
+    """
+    if _MARK in tail[1:]:
+        return False
+    head = tail[: _HEAD.size]
+    if len(head) < _HEAD.size or not any(head):
+        return not any(head) or _MARK.startswith(head[: len(_MARK)])
+    mark, length, claimed, _ = _HEAD.unpack(head)
+    payload = tail[_HEAD.size :]
+    return bool(mark == _MARK and claimed == before and (length > len(payload) or 0 in payload))
 
 
 def _whole(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:

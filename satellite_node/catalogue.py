@@ -63,9 +63,10 @@ class Catalogue:
         if catalogue.damaged:
             await disk.sync(catalogue._quarantine)
         await disk.sync(catalogue._root)  # names that a life put there which was killed before it could sync
+        journal = await catalogue._open_journal(root / "verified")
         names = await disk.names(catalogue._quarantine)
         catalogue._set_aside = [name.removesuffix(_DAMAGED) for name in names if name.endswith(_DAMAGED)]
-        await catalogue._replay(await Journal.open(disk, root / "verified"))
+        await catalogue._replay(journal)
         return catalogue
 
     def __iter__(self) -> Iterator[Manifest]:
@@ -166,6 +167,19 @@ class Catalogue:
             await self._disk.replace(path, self._quarantine / (path.name + _DAMAGED))
             return
         self._know(manifest)
+
+    async def _open_journal(self, path: Path) -> Journal:
+        """The journal of verified files. One that is none, or can't be read, goes to quarantine.
+
+        The files are then verified anew; as long as it lies there, no chunk is removed as needed by none.
+        """
+        try:
+            return await Journal.open(self._disk, path)
+        except (FormatError, ResourceError):
+            self.damaged.append(path.name)
+            await self._disk.replace(path, self._quarantine / (path.name + _DAMAGED))
+            await self._disk.sync(self._quarantine)
+            return await Journal.open(self._disk, path)
 
     async def _replay(self, journal: Journal) -> None:
         """Follow the journal; what stood before a gap is doubtful, and journalled as that."""

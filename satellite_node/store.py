@@ -120,8 +120,14 @@ class ChunkStore:
         self._saved = set(partials)
 
     async def load_partials(self) -> dict[bytes, bytes]:
-        """What ``save_partials`` kept; the transfer checks every range of it."""
-        return {chunk: await self._disk.read(self._partials / chunk.hex()) for chunk in sorted(self._saved)}
+        """What ``save_partials`` kept, b"" where it can't be read; the transfer checks every range of it."""
+        return {chunk: await self._partial(chunk) for chunk in sorted(self._saved)}
+
+    async def _partial(self, chunk: bytes) -> bytes:
+        try:
+            return await self._disk.read(self._partials / chunk.hex())
+        except ResourceError:
+            return b""
 
     async def _index(self, directory: Path) -> set[bytes]:
         ids = set[bytes]()

@@ -1,18 +1,20 @@
-"""A Disk in memory that fails like real ones: power cuts, torn writes, lost syncs, a full device.
+"""A Disk in memory that fails like real ones: power cuts, torn writes, lost syncs, no room, bad sectors.
 
 Data and names are durable only after their ``sync``. ``power_cut_at`` stops everything at the n-th call,
 which may then be half done, and tells ``on_power_cut``. After ``reboot`` a file holds its synced bytes with
 some of the later writes, torn anywhere, and a directory its synced names with the first few of the later
-changes.
+changes. ``rot`` and ``lose_sectors`` damage what is durable: a flipped bit is read as if it were right, a
+lost sector gives an input/output error until it is written anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from linkemu.campaign.medium import SECTOR_BYTES, Change, File
 from linkemu.disk import Buffer
 from linkemu.errors import ResourceError
 
@@ -21,11 +23,13 @@ class PowerCut(BaseException):
     """The machine is off; nothing in the program may catch it."""
 
 
-@dataclass(eq=False)
-class _File:
-    data: bytearray = field(default_factory=bytearray)
-    durable: bytes = b""
-    pending: list[tuple[int, bytes] | int] = field(default_factory=list)  # a write, or a length cut to
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file whose durable bytes a fault has changed, and what they were."""
+
+    path: Path
+    before: bytes
+    after: bytes
 
 
 class SimulatedDisk:
@@ -43,9 +47,9 @@ class SimulatedDisk:
         self.power_cut_at: int | None = None
         self.on_power_cut: Callable[[], None] | None = None
         self.pause: Callable[[], Awaitable[None]] | None = None
-        self._files: dict[Path, _File] = {}
-        self._durable: dict[Path, _File] = {}
-        self._changes: dict[Path, list[tuple[Path, _File | None]]] = {}  # by directory, since its sync
+        self._files: dict[Path, File] = {}
+        self._durable: dict[Path, File] = {}
+        self._changes: dict[Path, list[tuple[Path, File | None]]] = {}  # by directory, since its sync
         self._directories: set[Path] = set()
         self._random = Random(0)
 
@@ -58,11 +62,7 @@ class SimulatedDisk:
         self._changes.clear()
         self._files = dict(self._durable)
         for file in dict.fromkeys(self._files.values()):  # in an order that no memory address decides
-            file.data = bytearray(file.durable)
-            for change in file.pending:
-                if random.random() < 0.5:
-                    _apply(file.data, _torn(change, random))
-            file.durable, file.pending = bytes(file.data), []
+            file.cut(random)
         self.power_cut_at = None
 
     async def read(self, path: Path, offset: int = 0, length: int = -1) -> bytes:
@@ -70,8 +70,11 @@ class SimulatedDisk:
         self._step()
         if path not in self._files:
             raise FileNotFoundError(str(path))
-        data = self._files[path].data
-        return bytes(data[offset:] if length < 0 else data[offset : offset + length])
+        file = self._files[path]
+        end = len(file.data) if length < 0 else offset + length
+        if file.lost.within(offset, end):
+            raise ResourceError(str(path), "input/output error")
+        return bytes(file.data[offset:end])
 
     async def write(self, path: Path, data: Buffer, offset: int = 0) -> None:
         await self._pause()
@@ -110,8 +113,7 @@ class SimulatedDisk:
             for name, file in self._changes.pop(path, []):
                 self._put(self._durable, name, file)
             return
-        file = self._existing(path)
-        file.durable, file.pending = bytes(file.data), []
+        self._existing(path).settle()
 
     async def replace(self, source: Path, target: Path) -> None:
         await self._pause()
@@ -154,7 +156,7 @@ class SimulatedDisk:
 
     def install(self, path: Path, data: bytes) -> None:
         """Put a durable file there, as if it had always been."""
-        file = _File(bytearray(data), bytes(data))
+        file = File(bytearray(data), bytes(data))
         self._files[path] = self._durable[path] = file
         self._directories |= set(path.parents)
 
@@ -162,20 +164,45 @@ class SimulatedDisk:
     def used_bytes(self) -> int:
         return sum(len(each.data) for each in self._files.values())
 
-    def rot(self, seed: int) -> Path | None:
-        """Flip a bit of a durable file, both by the seed; the file, None if there is no byte to rot."""
+    def rot(self, seed: int) -> Damage | None:
+        """Flip a bit of a durable file, both by the seed; None if there is no byte to rot."""
         random = Random(seed)
-        paths = [path for path, file in self._files.items() if file.durable and not file.pending]
-        if not paths:
+        path = self._any_durable(random)
+        if path is None:
             return None
-        path = random.choice(sorted(paths))
-        self.damage(path, random.randrange(len(self._files[path].data)))
-        return path
+        offset = random.randrange(len(self._files[path].data))
+        return self.damage(path, offset, random.randrange(8))
 
-    def damage(self, path: Path, offset: int) -> None:
+    def lose_sectors(self, seed: int, count: int) -> Damage | None:
+        """So many sectors of a durable file, both by the seed, can't be read; None if there is none."""
+        random = Random(seed)
+        path = self._any_durable(random)
+        if path is None:
+            return None
+        size = len(self._files[path].data)
+        start = random.randrange(0, size, SECTOR_BYTES)
+        return self.lose(path, start, min(start + count * SECTOR_BYTES, size))
+
+    def lose(self, path: Path, start: int, end: int) -> Damage:
+        """From now on these bytes can't be read; what they were is gone."""
+        file = self._files[path]
+        before = file.durable
+        file.data[start:end] = bytes(byte ^ 0xFF for byte in file.data[start:end])
+        file.lost.add(start, end)
+        file.settle()
+        return Damage(path, before, file.durable)
+
+    def damage(self, path: Path, offset: int, bit: int = 0) -> Damage:
         """Flip a bit behind everybody's back."""
-        self._files[path].data[offset] ^= 1
-        self._files[path].durable = bytes(self._files[path].data)
+        file = self._files[path]
+        before = file.durable
+        file.data[offset] ^= 1 << bit
+        file.durable = bytes(file.data)
+        return Damage(path, before, file.durable)
+
+    def _any_durable(self, random: Random) -> Path | None:
+        paths = [path for path, file in self._files.items() if file.durable and not file.pending]
+        return random.choice(sorted(paths)) if paths else None
 
     async def _pause(self) -> None:
         if self.pause is not None:
@@ -197,56 +224,35 @@ class SimulatedDisk:
         if self.read_only:
             raise ResourceError(str(path), "permission denied")
 
-    def _file(self, path: Path) -> _File:
+    def _file(self, path: Path) -> File:
         if path.parent not in self._directories:
             raise ResourceError(str(path), "no such directory")
         if path not in self._files:
-            self._name(path, _File())
+            self._name(path, File())
         return self._files[path]
 
-    def _existing(self, path: Path) -> _File:
+    def _existing(self, path: Path) -> File:
         if path not in self._files:
             raise ResourceError(str(path), "no such file or directory")
         return self._files[path]
 
-    def _name(self, path: Path, file: _File | None) -> None:
+    def _name(self, path: Path, file: File | None) -> None:
         self._put(self._files, path, file)
         self._changes.setdefault(path.parent, []).append((path, file))
 
     @staticmethod
-    def _put(names: dict[Path, _File], path: Path, file: _File | None) -> None:
+    def _put(names: dict[Path, File], path: Path, file: File | None) -> None:
         if file is None:
             names.pop(path, None)
         else:
             names[path] = file
 
-    def _change(self, file: _File, change: tuple[int, bytes] | int) -> None:
-        _apply(file.data, change)
+    def _change(self, file: File, change: Change) -> None:
+        file.change(change)
         file.pending.append(change)
 
-    def _room(self, file: _File, end: int) -> int:
+    def _room(self, file: File, end: int) -> int:
         """Bytes left on the device once the file reaches to ``end``; negative if they don't fit."""
         if self.capacity is None:
             return 0
         return self.capacity - self.used_bytes - max(0, end - len(file.data))
-
-
-def _apply(data: bytearray, change: tuple[int, bytes] | int) -> None:
-    if isinstance(change, int):
-        del data[change:]
-        return
-    offset, piece = change
-    if piece and len(data) < offset:
-        data.extend(bytes(offset - len(data)))
-    data[offset : offset + len(piece)] = piece
-
-
-def _torn(change: tuple[int, bytes] | int, random: Random) -> tuple[int, bytes] | int:
-    """A prefix of a write; or its sectors with some of them not written, which read as zeros."""
-    if isinstance(change, int):
-        return change
-    offset, piece = change
-    if random.random() < 0.5:
-        return offset, piece[: random.randint(0, len(piece))]
-    sectors = [piece[start : start + 512] for start in range(0, len(piece), 512)]
-    return offset, b"".join(each if random.random() < 0.7 else bytes(len(each)) for each in sectors)

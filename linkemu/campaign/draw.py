@@ -21,6 +21,7 @@ from linkemu.campaign.faults import (
     Rot,
     Skew,
     SlowDisk,
+    Unreadable,
     Way,
 )
 from linkemu.campaign.machine import PATIENCE_s
@@ -29,8 +30,9 @@ from linkemu.rng import Stream
 
 _MOST = 14  # faults of a seed
 _NEAR_s = 3.0  # of an order
-_ROTTEN = 0.08  # of the seeds have a bit that rots, which excuses much
+_ROTTEN = 0.08  # of the seeds have a bit that rots
 _FULL = 0.15  # of the seeds have a disk that is full for a while
+_UNREADABLE = 0.12  # of the seeds have sectors that can't be read
 _BLOCK = 128
 _KINDS = (
     *("crash",) * 8,
@@ -54,6 +56,10 @@ def draw(seed: int, stage: Stage) -> tuple[Fault, ...]:
         drawn.append(Rot(dice.one(stage.nodes), _when(dice, stage, 0.0), dice.seed()))
     if dice.share() < _FULL:
         drawn.append(_full(dice, stage))
+    if (
+        dice.share() < _UNREADABLE
+    ):  # drawn last, so that seeds mean what they meant before there was such a fault
+        drawn.append(_unreadable(dice, stage))
     return tuple(sorted(drawn, key=lambda fault: (getattr(fault, "at_s", 0.0), str(fault))))
 
 
@@ -115,6 +121,11 @@ def _fault(dice: _Dice, stage: Stage) -> Fault:
 def _full(dice: _Dice, stage: Stage) -> Full:
     for_s = dice.skewed(0.2, 12.0)
     return Full(dice.one(stage.nodes), _when(dice, stage, for_s), for_s, round(dice.skewed(1, 60_000)))
+
+
+def _unreadable(dice: _Dice, stage: Stage) -> Unreadable:
+    at_s = _when(dice, stage, 0.0)
+    return Unreadable(dice.one(stage.nodes), at_s, round(dice.skewed(1, 16)), dice.seed())
 
 
 def _when(dice: _Dice, stage: Stage, lasts_s: float) -> float:

@@ -159,5 +159,20 @@ class Rot:
     fault: Literal["rot"] = "rot"
 
 
-Fault = Crash | Outage | Fades | Frames | Skew | BadPlan | SlowDisk | Full | Rot
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """``sectors`` of what a node has stored durably give an input/output error until they are written anew.
+
+    In a file and at a place by the seed; fewer where the file ends before.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    node: str
+    at_s: _Time
+    sectors: _Count = 1
+    seed: _Seed = 0
+    fault: Literal["unreadable"] = "unreadable"
+
+
+Fault = Crash | Outage | Fades | Frames | Skew | BadPlan | SlowDisk | Full | Rot | Unreadable
 AnyFault = Annotated[Fault, Field(discriminator="fault")]

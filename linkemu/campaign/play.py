@@ -14,11 +14,12 @@ from functools import cache
 from pathlib import Path
 
 from linkemu.campaign.disk import SimulatedDisk
-from linkemu.campaign.faults import Crash, Fault, Frames, Full, Rot
+from linkemu.campaign.faults import Crash, Fault, Frames, Full, Rot, Unreadable
 from linkemu.campaign.machine import LifeTerminal, Machine
+from linkemu.campaign.puts import content_of
 from linkemu.campaign.stage import Stage
 from linkemu.campaign.steps import stepping
-from linkemu.campaign.watch import Order, Violation, Watch, content_of
+from linkemu.campaign.watch import Order, Violation, Watch
 from linkemu.campaign.weather import spoil
 from linkemu.errors import ClockError
 from linkemu.link.player import Player
@@ -120,8 +121,8 @@ class _Run:
         for machine in self.machines.values():
             machine.start()
         for fault in self._faults:
-            if isinstance(fault, Rot):
-                loop.call_at(fault.at_s, self._rot, fault)
+            if isinstance(fault, Rot | Unreadable):
+                loop.call_at(fault.at_s, self._damage, fault)
             elif isinstance(fault, Full):
                 loop.call_at(fault.at_s, self._fill, fault)
                 loop.call_at(fault.at_s + fault.for_s, self.machines[fault.node].clear)
@@ -141,9 +142,14 @@ class _Run:
         await clock.sleep_until(crash.at_s)
         await self.machines[crash.node].crash(crash)
 
-    def _rot(self, fault: Rot) -> None:
-        if self.machines[fault.node].disk.rot(fault.seed) is not None:
-            self.watch.rotten(fault.node)
+    def _damage(self, fault: Rot | Unreadable) -> None:
+        disk = self.machines[fault.node].disk
+        if isinstance(fault, Rot):
+            damage = disk.rot(fault.seed)
+        else:
+            damage = disk.lose_sectors(fault.seed, fault.sectors)
+        if damage is not None:
+            self.watch.damaged(fault.node, damage)
 
     def _fill(self, fault: Full) -> None:
         disk = self.machines[fault.node].disk

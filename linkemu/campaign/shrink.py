@@ -26,6 +26,7 @@ _PLAIN: dict[str, tuple[Any, ...]] = {  # the plainest first
     "drift": (0.0,),
     "offset_s": (0.0,),
     "after": (1, 2, 5, 10),
+    "sectors": (1, 2, 4),
 }
 
 

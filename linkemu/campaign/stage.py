@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from linkemu.campaign.faults import BadPlan, Crash, Fault, Full, Rot, Skew, SlowDisk
+from linkemu.campaign.faults import BadPlan, Crash, Fault, Full, Rot, Skew, SlowDisk, Unreadable
 from linkemu.errors import InputError
 from linkemu.forecast import forecast
 from linkemu.link.timeline import LinkName, Sky
@@ -37,7 +37,7 @@ class Stage:
         """InputError if a fault names a node or a link that is not here."""
         for number, fault in enumerate(faults):
             place = f"{where}: faults[{number}]"
-            if isinstance(fault, Crash | Skew | BadPlan | SlowDisk | Full | Rot):
+            if isinstance(fault, Crash | Skew | BadPlan | SlowDisk | Full | Rot | Unreadable):
                 if fault.node not in self.nodes:
                     raise InputError(place, f"node {fault.node!r}, expected one of {', '.join(self.nodes)}")
             elif LinkName(fault.station, fault.satellite) not in self.sky.links:

@@ -10,31 +10,34 @@ not known here: bytes are looked for wherever they lie.
     custody        a transfer that had ended goes on; one begins anew, or lacks acknowledgements
     resent         a chunk is sent again though its acknowledgement is in the journal
     unfinished     at the end, a transfer is not verified that is so under a calm sky
-    refused        a node says that it can't go on, though its disk is sound
+    refused        a node says that it can't go on
     exception, ended, hangs, busy, memory: of a node as a program
 
 A satellite whose disk was full may give up what it holds of a file, though not of one that it has verified;
-transfers of a node whose disk was full may fail, though not go on for ever. A disk on which a bit has rotted
-may lose what it held, and its node may refuse to go on; nobody takes the rotten bytes for good ones.
+transfers of a node whose disk was full may fail, though not go on for ever. Damage on a disk excuses what it
+has touched (linkemu.campaign.harm) and no more: chunks may be lost, and downloads that need them may fail,
+and puts whose copy at the station it was. What a station's books have lost it may begin anew; it may refuse
+to go on, and name the file, if all its custody stood there. A satellite, where nobody can repair a disk, goes
+on. Nobody takes damaged bytes for good ones.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 
-from linkemu.campaign.disk import SimulatedDisk
+from linkemu.campaign.disk import Damage, SimulatedDisk
+from linkemu.campaign.harm import Harm
+from linkemu.campaign.puts import Puts
 from linkemu.errors import FrameError
 from linkemu.scenario import Scenario, Transfer
-from linkemu.scenario.content import synthetic
 from linkemu.telemetry import Message, TransferState
 from linkemu.transfer import frames, report
 from linkemu.transfer.manifest import Manifest
 from linkemu.transfer.report import Section, State
 
 _TYPE_AT = 3  # in the header of a frame
-_BY_ROT = ("acknowledged", "took back", "refused", "custody")
 Order = tuple[str, str, str, str]  # station, action, satellite, name
 
 
@@ -60,32 +63,38 @@ class Watch:
         self.disks: dict[str, SimulatedDisk] = {}
         self._now = now
         self._grace_s = grace_s
-        self._contents: dict[tuple[str, str], dict[str, bytes]] = {}  # by satellite and name, by SHA-256
-        self._manifests: dict[bytes, tuple[Manifest, bytes]] = {}
-        for transfer in scenario.transfers:
-            if transfer.action == "put":
-                self._know(transfer, content_of(scenario, transfer), scenario.transfer.chunk_bytes)
+        self._puts = Puts(scenario)
         self._stated: dict[str, dict[bytes, bytes]] = {}  # by node, chunk ids and their bytes
         self._states: dict[tuple[str, str], TransferState] = {}
         self._in_orbit_s: dict[tuple[str, str], float] = {}  # by satellite and name, since when verified
         self._fetched: dict[tuple[str, str], bytes] = {}  # contents by station and custody id
         self._excused: set[tuple[str, str]] = set()
         self._told: set[tuple[str, str, str]] = set()
-        self._rotten: set[str] = set()
+        self._satellites = {transfer.satellite for transfer in scenario.transfers}
+        self._harm: defaultdict[str, Harm] = defaultdict(Harm)  # by node
+        self._out: set[str] = set()  # stations that refused, as they may
         self._short: set[str] = set()
         self._proven: dict[str, set[bytes]] = {}  # by satellite, chunks of files that are verified
 
     def tell(self, what: str, node: str, details: str) -> None:
         """Note a violation; one that was noted already is not noted again."""
-        if what in _BY_ROT and node in self._rotten:
+        if what == "refused" and self._may_refuse(node, details):
+            self._out.add(node)
             return
         if (what, node, details) not in self._told:
             self._told.add((what, node, details))
             self.violations.append(Violation(what, node, round(self._now(), 9), details))
 
-    def rotten(self, node: str) -> None:
-        """A bit on the disk of a node has changed."""
-        self._rotten.add(node)
+    def damaged(self, node: str, damage: Damage) -> None:
+        """Something on the disk of a node has changed, or can't be read."""
+        custodies = defaultdict[str, list[str]](list)
+        for (station, custody), state in self._states.items():
+            if station == node:
+                custodies[state.name].append(custody)
+        self._harm[node].add(damage, self._puts.by_id.values(), custodies)
+
+    def _may_refuse(self, node: str, details: str) -> bool:
+        return node not in self._satellites and self._harm[node].explains(details)
 
     def short(self, node: str) -> None:
         """The disk of a node is full."""
@@ -105,11 +114,12 @@ class Watch:
             self.tell("exception", node, f"it sends a report that can't be read: {error}")
             return
         for section in statement.sections:
-            if section.file_id in self._manifests:
+            if section.file_id in self._puts.by_id:
                 self._stated_of(node, section)
 
     def _stated_of(self, node: str, section: Section) -> None:
-        manifest, content = self._manifests[section.file_id]
+        put = self._puts.by_id[section.file_id]
+        manifest = put.manifest
         stated = self._stated.setdefault(node, {})
         if section.state in (State.DECLINED, State.UNKNOWN):
             if section.state is State.DECLINED:
@@ -118,10 +128,10 @@ class Watch:
         for index, durable in _flags(section):
             chunk = manifest.chunks[index]
             if durable and chunk not in stated:
-                start = manifest.offset(index)
-                stated[chunk] = content[start : start + manifest.length(index)]
-                self._must_hold(node, chunk, "states as durable")
-            elif not durable and chunk in stated and not _has_file(self.disks[node], content):
+                stated[chunk] = put.pieces[chunk]
+                if self._must_hold(node, chunk, "states as durable"):
+                    self._harm[node].repaired(chunk)
+            elif not durable and chunk in stated and not _has_file(self.disks[node], put.content):
                 if self._may_give_up(node, chunk):
                     del stated[chunk]
                 else:
@@ -132,11 +142,16 @@ class Watch:
         for chunk in manifest.chunks:
             self._stated.get(node, {}).pop(chunk, None)
 
-    def _must_hold(self, node: str, chunk: bytes, how: str) -> None:
-        if not holds(self.disks[node], self._stated[node][chunk]):
+    def _must_hold(self, node: str, chunk: bytes, how: str) -> bool:
+        """Whether it does; if not, and without excuse, that is told."""
+        held = holds(self.disks[node], self._stated[node][chunk])
+        if not held and not self._harm[node].may_lack(chunk):
             self.tell("acknowledged", node, f"{how} chunk {chunk.hex()[:16]}, which is not safe on its disk")
+        return held
 
     def _may_give_up(self, node: str, chunk: bytes) -> bool:
+        if self._harm[node].may_lack(chunk):
+            return True
         return node in self._short and chunk not in self._proven.get(node, ())
 
     # Disks
@@ -147,8 +162,14 @@ class Watch:
             if not self._may_give_up(node, chunk):
                 self._must_hold(node, chunk, "has lost")
         for (station, custody), content in self._fetched.items():
-            if station == node and node not in self._rotten and not _has_file(self.disks[node], content):
+            if station == node and not self._has_fetched(node, content):
                 self.tell("corrupt", node, f"{custody}: the file that was verified is no longer on its disk")
+
+    def _has_fetched(self, station: str, content: bytes) -> bool:
+        """Whether a download lies there whole, unless damage has touched it."""
+        return _has_file(self.disks[station], content) or any(
+            self._puts.by_id[file_id].content == content for file_id in self._harm[station].files
+        )
 
     # Announcements
 
@@ -168,12 +189,14 @@ class Watch:
             since = self._in_orbit_s.get((message.satellite, message.name), self._now())
             if self._now() - since <= self._grace_s:
                 self._excused.add(key)  # asked for before it was there
-            for manifest, _ in self._manifests.values():
-                if manifest.name == message.name:
-                    self._release(message.node, manifest)
+            for put in self._puts.by_id.values():
+                if put.manifest.name == message.name:
+                    self._release(message.node, put.manifest)
 
     def _compare(self, before: TransferState, now: TransferState) -> None:
         """What was announced was in the journal, and stays so in every later life."""
+        if self._harm[now.node].told_of & self._puts.ids(now.satellite, now.name):
+            return  # its books were damaged
         if before.ended:
             if now.state != before.state:
                 self.tell("custody", now.node, f"{now.id} was {before.state}, is {now.state}")
@@ -183,30 +206,35 @@ class Watch:
             self.tell("custody", now.node, f"{now.id} was {before.state}, and is taken on anew")
         elif (
             now.action == "put"
-            and now.done_bytes < before.done_bytes
-            and now.satellite not in self._rotten | self._short
+            and now.done_bytes < before.done_bytes - self._lost_bytes(now.satellite, now.name)
+            and now.satellite not in self._short
         ):
             self.tell("custody", now.node, f"{now.id} had {before.done_bytes} bytes acknowledged, has fewer")
 
+    def _lost_bytes(self, satellite: str, name: str) -> int:
+        """How much of a file damage at the satellite may have taken."""
+        return sum(
+            len(data)
+            for put in self._puts.named(satellite, name).values()
+            for chunk, data in put.pieces.items()
+            if chunk in self._harm[satellite].chunks
+        )
+
     def _verified(self, state: TransferState) -> None:
-        contents = self._contents.get((state.satellite, state.name), {})
-        content = contents.get(state.sha256 or "")
-        if content is None:
+        put = self._puts.named(state.satellite, state.name).get(state.sha256 or "")
+        if put is None:
             self.tell(
                 "corrupt", state.node, f"{state.action} {state.name}: verified with SHA-256 {state.sha256}"
             )
         elif state.action == "put":
             self._in_orbit_s.setdefault((state.satellite, state.name), self._now())
-            stated = self._stated.setdefault(state.satellite, {})
-            manifest = next(m for m, c in self._manifests.values() if c is content and m.name == state.name)
-            for index, chunk in enumerate(manifest.chunks):
-                start = manifest.offset(index)
-                stated[chunk] = content[start : start + manifest.length(index)]
+            self._stated.setdefault(state.satellite, {}).update(put.pieces)
+            for chunk in put.manifest.chunks:
                 self._must_hold(state.satellite, chunk, "verified a file with")
-            self._proven.setdefault(state.satellite, set()).update(manifest.chunks)
+            self._proven.setdefault(state.satellite, set()).update(put.manifest.chunks)
         else:
-            self._fetched[state.node, state.id] = content
-            if state.node not in self._rotten and not _has_file(self.disks[state.node], content):
+            self._fetched[state.node, state.id] = put.content
+            if not self._has_fetched(state.node, put.content):
                 self.tell("corrupt", state.node, f"get {state.name}: verified, and not safe on its disk")
 
     # The end
@@ -217,40 +245,32 @@ class Watch:
             self.restarted(node)
         done: dict[Order, TransferState] = {_order(state): state for state in self._states.values()}
         for order in sorted(orders):
-            if self._rotten & {order[0], order[2]}:
-                continue
+            station, action, _, name = order
             state = done.get(order)
-            if state is not None and state.state == "failed" and self._short & {order[0], order[2]}:
+            if station in self._out or (state is not None and self._has_ended(order, state)):
                 continue
-            if state is None or (state.state != "verified" and (state.node, state.id) not in self._excused):
-                station, action, _, name = order
-                where = (
-                    "never taken on"
-                    if state is None
-                    else f"{state.state}, {state.problem or 'no problem told'}"
-                )
-                self.tell("unfinished", station, f"{action} {name}: {where}")
+            if state is None:
+                self.tell("unfinished", station, f"{action} {name}: never taken on")
+            else:
+                problem = state.problem or "no problem told"
+                self.tell("unfinished", station, f"{action} {name}: {state.state}, {problem}")
+
+    def _has_ended(self, order: Order, state: TransferState) -> bool:
+        """Whether a transfer was verified, or failed with a word and with good reason."""
+        if state.state == "verified" or (state.node, state.id) in self._excused:
+            return True
+        station, action, satellite, name = order
+        damaged = self._harm[station].files | (self._harm[satellite].files if action == "get" else set())
+        reason = self._short & {station, satellite} or damaged & self._puts.ids(satellite, name)
+        return state.state == "failed" and bool(state.problem) and bool(reason)
 
     def verified(self) -> frozenset[Order]:
         """The orders that are verified."""
         return frozenset(_order(each) for each in self._states.values() if each.state == "verified")
 
-    def _know(self, put: Transfer, content: bytes, chunk_bytes: int) -> None:
-        known = self._contents.setdefault((put.satellite, put.name), {})
-        content = known.setdefault(sha256(content).hexdigest(), content)
-        manifest = Manifest.of(put.name, content, chunk_bytes)
-        self._manifests[manifest.file_id] = (manifest, content)
-
 
 def _order(state: TransferState) -> Order:
     return state.node, state.action, state.satellite, state.name
-
-
-def content_of(scenario: Scenario, put: Transfer) -> bytes:
-    """The bytes that a scripted put takes up."""
-    if put.file is not None:
-        return put.file.read_bytes()
-    return synthetic(scenario.seed, put.name, 0, put.size_bytes or 0)
 
 
 def holds(disk: SimulatedDisk, data: bytes) -> bool:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from zlib import crc32
 
 from linkemu.disk import Disk, store
-from linkemu.errors import IntegrityError
+from linkemu.errors import IntegrityError, LinkemuError, ResourceError
 from linkemu.plan import Plan, Window
 from linkemu.runtime.clock import Clock, Timer
 from linkemu.runtime.ports import Terminal
@@ -167,14 +168,36 @@ def _along(window: Window, now: float) -> float:
 
 
 async def next_epoch(disk: Disk, root: Path) -> int:
-    """The number of this start of the node, larger than that of every start before; durable when returned."""
-    path = root / "starts"
+    """The number of this start of the node, larger than that of every start before; durable when returned.
+
+    It is kept twice, each with its checksum: a peer would take a node that counts from less for a ghost of an
+    earlier life. With one of the two damaged, the other may lack one start.
+
+    Raises:
+        IntegrityError, ResourceError: neither can be read.
+    """
+    paths = (root / "starts", root / "starts.copy")
+    found = [await _starts(disk, path) for path in paths]
+    numbers = [each for each in found if isinstance(each, int)]
+    problems = [each for each in found if isinstance(each, LinkemuError)]
+    if problems and not numbers:
+        raise problems[0]
+    epoch = max(numbers, default=0) + len(problems) + 1
+    number = b"%d" % epoch
+    for path in paths:
+        await store(disk, path, b"%s %08x" % (number, crc32(number)))
+    return epoch
+
+
+async def _starts(disk: Disk, path: Path) -> int | LinkemuError | None:
+    """The number that is kept there, None if there is none, or why it can't be read."""
     try:
         text = await disk.read(path)
-        epoch = int(text) + 1
     except FileNotFoundError:
-        epoch = 1
-    except ValueError as error:
-        raise IntegrityError(f"{path}: not a number of starts: {text[:20]!r}") from error
-    await store(disk, path, b"%d" % epoch)
-    return epoch
+        return None
+    except ResourceError as error:
+        return error
+    number, _, checksum = text.partition(b" ")
+    if number.isdigit() and checksum in (b"%08x" % crc32(number), b""):  # none in those of earlier days
+        return int(number)
+    return IntegrityError(f"{path}: not a number of starts: {text[:20]!r}")

@@ -138,12 +138,16 @@ def test_rot_changes_one_bit_of_a_durable_file_by_the_seed() -> None:
         disk = SimulatedDisk()
         assert disk.rot(seed) is None
         disk.install(FILES[0], bytes(50))
-        assert disk.rot(seed) == FILES[0]
-        return asyncio.run(disk.read(FILES[0]))
+        damage = disk.rot(seed)
+        assert damage is not None
+        assert (damage.path, damage.before) == (FILES[0], bytes(50))
+        assert asyncio.run(disk.read(FILES[0])) == damage.after
+        return damage.after
 
     assert sum(byte.bit_count() for byte in rotten(1)) == 1
     assert rotten(1) == rotten(1)
     assert len({rotten(seed) for seed in range(20)}) > 5
+    assert len({max(rotten(seed)) for seed in range(20)}) > 3, "any bit, not the last one alone"
 
 
 async def written(lost_syncs: bool = False, *, name: bool = True) -> SimulatedDisk:
@@ -206,3 +210,78 @@ def test_what_was_damaged_stays_so_and_no_file_is_without_its_directory() -> Non
         return await disk.read(FILES[0])
 
     assert asyncio.run(story()) == b"x" * 7 + b"y" + b"x" * 92
+
+
+def unreadable(disk: SimulatedDisk, path: Path, size: int) -> list[int]:
+    """Offsets of a file at which a byte can't be read."""
+
+    async def fails(offset: int) -> bool:
+        try:
+            return len(await disk.read(path, offset, 1)) != 1
+        except ResourceError as error:
+            assert str(error) == f"{path}: input/output error"
+            return True
+
+    async def story() -> list[int]:
+        return [offset for offset in range(size) if await fails(offset)]
+
+    return asyncio.run(story())
+
+
+@settings(max_examples=60, deadline=None)
+@given(size=st.integers(1, 3000), count=st.integers(1, 9), seed=st.integers(0, 2**32))
+def test_lost_sectors_fail_to_be_read_and_no_byte_beside_them(size: int, count: int, seed: int) -> None:
+    disk = SimulatedDisk()
+    assert disk.lose_sectors(seed, count) is None
+    content = bytes(range(1, 251)) * 12
+    disk.install(FILES[0], content[:size])
+    disk.install(FILES[1], b"")
+    damage = disk.lose_sectors(seed, count)
+    assert damage is not None
+    assert (damage.path, damage.before) == (FILES[0], content[:size])
+    lost = unreadable(disk, FILES[0], size)
+    assert lost == list(range(lost[0], lost[-1] + 1))
+    assert lost[0] % 512 == 0
+    assert len(lost) == min(512 * count, size - lost[0])
+    assert [at for at in range(size) if damage.after[at] != content[at]] == lost, "what is lost is gone"
+    with pytest.raises(ResourceError, match="input/output error"):
+        asyncio.run(disk.read(FILES[0]))
+    disk.reboot(seed)
+    assert unreadable(disk, FILES[0], size) == lost
+
+
+async def with_lost_sectors() -> SimulatedDisk:
+    """A disk with a file of 2000 bytes, none of which can be read."""
+    disk = await fresh()
+    disk.install(FILES[0], b"x" * 2000)
+    disk.lose(FILES[0], 0, 2000)
+    return disk
+
+
+def test_lost_sectors_can_be_read_where_they_were_written_anew() -> None:
+    disk = asyncio.run(with_lost_sectors())
+    asyncio.run(disk.write(FILES[0], b"new" * 100, 600))
+    assert unreadable(disk, FILES[0], 2000) == [*range(600), *range(900, 2000)]
+    assert asyncio.run(disk.read(FILES[0], 600, 300)) == b"new" * 100
+    asyncio.run(disk.truncate(FILES[0], 900))
+    asyncio.run(disk.append(FILES[0], b"!"))
+    assert unreadable(disk, FILES[0], 901) == [*range(600)]
+    asyncio.run(disk.replace(FILES[0], FILES[1]))
+    assert unreadable(disk, FILES[1], 901) == [*range(600)], "they go with the file"
+
+
+def test_what_was_not_synced_heals_nothing_that_a_power_cut_takes() -> None:
+    async def story(seed: int, synced: bool) -> SimulatedDisk:
+        disk = await with_lost_sectors()
+        await disk.write(FILES[0], b"y" * 2000)
+        if synced:
+            await disk.sync(FILES[0])
+        disk.reboot(seed)
+        return disk
+
+    def fate(seed: int, synced: bool) -> int:
+        return len(unreadable(asyncio.run(story(seed, synced)), FILES[0], 2000))
+
+    assert {fate(seed, True) for seed in range(10)} == {0}
+    left = {fate(seed, False) for seed in range(20)}
+    assert 2000 in left and 0 in left and len(left) > 3

@@ -15,7 +15,18 @@ import pytest
 
 from linkemu.campaign import play as playing
 from linkemu.campaign.draw import draw
-from linkemu.campaign.faults import BadPlan, Crash, Fault, Frames, Full, Outage, Rot, Skew, SlowDisk
+from linkemu.campaign.faults import (
+    BadPlan,
+    Crash,
+    Fault,
+    Frames,
+    Full,
+    Outage,
+    Rot,
+    Skew,
+    SlowDisk,
+    Unreadable,
+)
 from linkemu.campaign.hunt import calm
 from linkemu.campaign.play import Outcome, play
 from linkemu.campaign.stage import Stage, compile_stage
@@ -169,14 +180,32 @@ def test_a_station_that_was_killed_when_it_had_fetched_a_file_says_so_in_its_nex
     assert [t for t in at(lines, SAT, "delivered") if t > 36.0]
 
 
-def test_rotten_bytes_are_found_and_never_served(stage: Stage) -> None:
-    """A bit of each chunk in orbit that a download may meet: it comes right, or not at all."""
-    rotted = 0
-    for seed in range(12):
-        outcome, lines = told(stage, Rot(SAT, 19.0, seed))
+@pytest.mark.parametrize("damage", [Rot(SAT, 19.0), Unreadable(SAT, 19.0, 2)])
+def test_damaged_chunks_in_orbit_are_found_and_never_served(
+    stage: Stage, orders: frozenset[Order], damage: Rot | Unreadable
+) -> None:
+    """Anywhere on the disk before a download: it comes right or fails and says why; all others come right."""
+    found = 0
+    for seed in range(10):
+        outcome, lines = told(stage, replace(damage, seed=seed))
         assert outcome.violations == ()
-        rotted += bool(at(lines, SAT, "chunk lost"))
-    assert rotted > 0
+        found += bool(at(lines, SAT, "chunk lost"))
+        failed = [line for line in lines if line["what"] == "failed"]
+        assert len(orders - outcome.verified) == len(failed) <= 1
+        assert all(line["problem"] for line in failed)
+    assert found > 1
+
+
+def test_a_satellite_comes_up_with_any_file_of_its_disk_unreadable(stage: Stage) -> None:
+    ended = 0
+    for seed in range(14):
+        outcome, lines = told(
+            stage, Unreadable(SAT, 8.0, 1, seed), Crash(SAT, 8.1, "kill", "step", 1, 0.1, seed)
+        )
+        assert outcome.violations == ()
+        assert len(at(lines, SAT, "up")) == 2
+        ended += bool(at(lines, SAT, "manifest damaged"))
+    assert ended > 0
 
 
 def test_a_file_of_the_operators_is_put_from_the_simulated_disk(stage: Stage, tmp_path: Path) -> None:

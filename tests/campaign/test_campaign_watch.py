@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from linkemu.campaign.disk import SimulatedDisk
+from linkemu.campaign.disk import Damage, SimulatedDisk
+from linkemu.campaign.puts import content_of
 from linkemu.campaign.stage import Stage
-from linkemu.campaign.watch import Watch, content_of, order_of
+from linkemu.campaign.watch import Watch, order_of
 from linkemu.scenario import Scenario, Transfer
 from linkemu.telemetry import TransferState
 from linkemu.transfer import report
@@ -34,6 +35,12 @@ class Scene:
 
     def holds(self, node: str, content: bytes) -> None:
         self.watch.disks[node].install(Path(f"/{node}/{len(content)}"), content)
+
+    def damages(self, node: str, chunk: int) -> None:
+        """A bit of one chunk of the content, which the node holds, has changed."""
+        path, at = Path(f"/{node}/{len(self.content)}"), self.manifest.offset(chunk) + 9
+        self.holds(node, self.content)
+        self.watch.damaged(node, self.watch.disks[node].damage(path, at))
 
     def states(self, durable: int, state: State = State.HELD, node: str = SATELLITE) -> None:
         """A report: the first chunks are durable, the others are not."""
@@ -156,11 +163,13 @@ def test_acknowledgements_that_are_forgotten(scene: Scene) -> None:
     assert scene.seen == ["custody"]
 
 
-def test_acknowledgements_that_a_rotten_satellite_takes_back(scene: Scene) -> None:
-    scene.watch.rotten(SATELLITE)
-    scene.announces("sending", done_bytes=16384)
-    scene.announces("sending", done_bytes=8192)
+def test_acknowledgements_of_damaged_chunks_are_taken_back_and_of_no_others(scene: Scene) -> None:
+    scene.damages(SATELLITE, chunk=1)
+    scene.announces("sending", done_bytes=3 * 8192)
+    scene.announces("sending", done_bytes=2 * 8192)
     assert scene.seen == []
+    scene.announces("sending", done_bytes=0)
+    assert scene.seen == ["custody"]
 
 
 def test_a_put_that_resends_what_was_acknowledged(scene: Scene) -> None:
@@ -206,15 +215,88 @@ def test_a_put_of_a_file_of_the_operators(stage: Stage, tmp_path: Path) -> None:
     assert content_of(replace(stage.scenario, transfers=(put,)), put) == b"operator's bytes"
 
 
-def test_rot_excuses_losses_but_no_rotten_bytes(scene: Scene, stage: Stage) -> None:
-    scene.watch.rotten(SATELLITE)
+def test_damage_excuses_the_loss_of_the_chunk_that_it_hit_and_of_no_other(scene: Scene) -> None:
+    scene.states(0)
+    scene.damages(SATELLITE, chunk=2)
+    scene.states(3)  # not known yet
+    scene.watch.restarted(SATELLITE)
     scene.states(2)
-    scene.watch.tell("refused", SATELLITE, "its journal can't be read")
-    scene.watch.tell("refused", STATION, "its journal can't be read")
-    scene.watch.finish(frozenset(map(order_of, stage.scenario.transfers)))
-    assert scene.seen == ["refused"]
+    assert scene.seen == []
+    scene.states(1)
+    assert scene.seen == ["took back"]
+
+
+def test_damage_that_is_repaired_excuses_nothing_any_more(scene: Scene) -> None:
+    scene.damages(SATELLITE, chunk=0)
+    scene.states(1)
+    scene.states(0)
+    scene.holds(SATELLITE, scene.content)
+    scene.states(1)
+    scene.watch.disks[SATELLITE] = SimulatedDisk()
+    scene.watch.restarted(SATELLITE)
+    assert scene.seen == ["acknowledged"]
+
+
+def test_damage_makes_no_wrong_bytes_right(scene: Scene) -> None:
+    scene.damages(SATELLITE, chunk=0)
+    scene.damages(STATION, chunk=0)
     scene.announces("verified", "get", sha256="0" * 64)
-    assert scene.seen == ["refused", "corrupt"]
+    assert scene.seen == ["corrupt"]
+
+
+def test_a_download_that_was_damaged_on_its_disk_when_it_was_verified(scene: Scene) -> None:
+    scene.damages(STATION, chunk=3)
+    scene.announces("verified", "get")
+    scene.watch.restarted(STATION)
+    assert scene.seen == []
+
+
+@pytest.mark.parametrize(
+    ("node", "action", "problem", "seen"),
+    [
+        (SATELLITE, "get", "gone from orbit", []),
+        (SATELLITE, "get", None, ["unfinished"]),  # it has to say why
+        (SATELLITE, "put", "gone from orbit", ["unfinished"]),  # its station has the bytes
+        (STATION, "put", "gone from the spool", []),
+        (STATION, "get", "gone from the spool", []),
+    ],
+)
+def test_damage_lets_the_transfers_fail_that_it_took_the_bytes_of(
+    scene: Scene, node: str, action: str, problem: str | None, seen: list[str]
+) -> None:
+    order = frozenset({(STATION, action, SATELLITE, scene.put.name)})
+    scene.holds(SATELLITE, scene.content)
+    scene.damages(node, chunk=4)
+    scene.announces("verified", "put", node="calern")  # it was in orbit for long
+    scene.now += 20.0
+    scene.announces("failed", action, problem=problem)
+    scene.watch.finish(order)
+    assert scene.seen == seen
+
+
+def test_damage_lets_no_neighbour_fail_and_nothing_go_on_for_ever(scene: Scene) -> None:
+    scene.damages(STATION, chunk=4)
+    scene.announces("sending")
+    scene.announces("failed", name="late.bin", problem="something", id="put-2")
+    scene.watch.finish(frozenset((STATION, "put", SATELLITE, name) for name in (scene.put.name, "late.bin")))
+    assert scene.seen == ["unfinished", "unfinished"]
+
+
+def test_a_station_whose_journal_is_damaged_may_begin_anew_or_name_it_and_end(scene: Scene) -> None:
+    scene.announces("sending", times={"spooled": 1.0}, done_bytes=8192)
+    scene.watch.damaged(STATION, Damage(Path("/s/journal"), b"LKJ1 put-1", b"LKJ! put-1"))
+    scene.announces("spooled", times={"spooled": 4.0})
+    scene.watch.tell("refused", STATION, "FormatError: /s/journal: not a journal")
+    scene.watch.finish(frozenset({(STATION, "put", SATELLITE, scene.put.name)}))
+    assert scene.seen == []
+    scene.watch.tell("refused", STATION, "FormatError: that was no journal")
+    assert scene.seen == ["refused"]
+
+
+def test_a_satellite_goes_on_whatever_is_damaged(scene: Scene) -> None:
+    scene.watch.damaged(SATELLITE, Damage(Path("/s/journal"), b"LKJ1 put-1", b"LKJ! put-1"))
+    scene.watch.tell("refused", SATELLITE, "FormatError: /s/journal: not a journal")
+    assert scene.seen == ["refused"]
 
 
 def test_a_download_that_is_done_is_stated_no_more(scene: Scene) -> None:

@@ -99,6 +99,18 @@ async def test_a_damaged_manifest_is_rebuilt_from_the_content_and_a_damaged_cont
     assert (entry.state, entry.problem) == ("failed", "its content in the spool is gone or damaged")
 
 
+async def test_a_manifest_that_cannot_be_read_is_rebuilt_and_content_that_cannot_be_fails() -> None:
+    disk = SimulatedDisk()
+    entry = await put(await reopened(disk))
+    disk.lose(ROOT / "spool" / f"{entry.id}.manifest", 0, 1)
+    spool = await reopened(disk)
+    (entry,) = spool.ledger
+    assert spool.manifest(entry) == Manifest.of("a", CONTENT, CHUNK)
+    disk.lose(ROOT / "spool" / f"{entry.id}.content", 1500, 1501)
+    (entry,) = (await reopened(disk)).ledger
+    assert (entry.state, entry.problem) == ("failed", "its content in the spool is gone or damaged")
+
+
 async def test_full_disk_takes_nothing_and_loses_nothing() -> None:
     disk = SimulatedDisk()
     spool = await reopened(disk)

@@ -96,6 +96,45 @@ async def test_a_damaged_manifest_is_dropped() -> None:
     assert list(again) == [] and again.named("one") is None
     await again.accept(ONE)
     assert ONE.file_id in again
+    assert again.damaged == [ONE.file_id.hex()]
+    assert (await opened(disk)).damaged == []
+
+
+async def test_a_manifest_that_cannot_be_read_ends_nothing_and_is_offered_again() -> None:
+    disk = SimulatedDisk()
+    catalogue = await opened(disk)
+    for manifest in (ONE, TWO):
+        await catalogue.accept(manifest)
+        await catalogue.verified(manifest.file_id, 1.0)
+    path = ROOT / "manifests" / ONE.file_id.hex()
+    disk.lose(path, 0, 40)
+    again = await opened(disk)
+    assert again.damaged == [path.name]
+    assert list(again) == [TWO] and again.named("two") == TWO
+    await again.accept(ONE)
+    assert set(await opened(disk)) == {ONE, TWO}
+
+
+@pytest.mark.parametrize("harm", ["no journal", "unreadable"])
+async def test_a_journal_of_verified_files_that_is_lost_is_set_aside(harm: str) -> None:
+    """The files are known, and verified anew; the bytes of the journal are kept."""
+    disk = SimulatedDisk()
+    catalogue = await opened(disk)
+    await catalogue.accept(ONE)
+    await catalogue.verified(ONE.file_id, 1.0)
+    path = ROOT / "verified"
+    if harm == "unreadable":
+        disk.lose(path, 10, 12)
+    else:
+        disk.install(path, b"a letter to the operator")
+    again = await opened(disk)
+    assert again.damaged == [path.name] and again.lacks
+    assert list(again) == [ONE] and not again.is_verified(ONE.file_id)
+    assert await disk.size(ROOT / "quarantine" / "verified.manifest") is not None
+    await again.verified(ONE.file_id, 2.0)
+    last = await opened(disk)
+    assert last.named("one") == ONE and last.damaged == []
+    assert last.lacks, "what it told of is not known as long as it lies there"
 
 
 @pytest.mark.parametrize("seed", range(6))

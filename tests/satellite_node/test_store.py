@@ -169,3 +169,15 @@ async def test_a_file_that_is_no_chunk_does_not_stand_in_the_way() -> None:
     await ChunkStore.open(disk, ROOT)
     disk.install(ROOT / "chunks" / "notes of an operator", b"x")
     assert (await ChunkStore.open(disk, ROOT)).ids == frozenset()
+
+
+async def test_partials_that_cannot_be_read_are_no_reason_to_stay_down() -> None:
+    disk = SimulatedDisk()
+    store = await ChunkStore.open(disk, ROOT)
+    lost, kept = chunks(0, 1)
+    await store.save_partials({lost: b"some", kept: b"ranges"})
+    disk.lose(ROOT / "partials" / lost.hex(), 1, 2)
+    again = await ChunkStore.open(disk, ROOT)
+    assert await again.load_partials() == {lost: b"", kept: b"ranges"}
+    await again.save_partials({lost: b"anew"})
+    assert await again.load_partials() == {lost: b"anew"}

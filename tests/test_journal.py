@@ -110,8 +110,9 @@ def test_rot_anywhere_costs_only_what_it_touches(records: list[bytes], data: st.
         whole = bytearray(await disk.read(PATH))
         first = data.draw(st.integers(0, bounds[-1][0] - 1))
         last = data.draw(st.integers(first, bounds[-1][0] - 1))
+        bits = data.draw(st.integers(1, 255))
         for at in range(first, last + 1):
-            whole[at] ^= data.draw(st.integers(1, 255))
+            whole[at] ^= bits
         disk.install(PATH, bytes(whole))
         journal = await Journal.open(disk, PATH)
         spared = [

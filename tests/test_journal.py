@@ -278,6 +278,14 @@ async def test_a_journal_of_which_nothing_is_whole_is_kept_aside_and_begun_anew(
     assert await disk.read(ROOM / kept) == rotten
 
 
+async def test_first_bytes_that_have_rotted_into_those_of_the_older_form_are_told() -> None:
+    disk = await _fresh([b"one", b"two"])
+    whole = await disk.read(PATH)
+    disk.install(PATH, b"LKJ1" + whole[4:])
+    journal = await Journal.open(disk, PATH)
+    assert (journal.records, journal.gaps) == ([b"one", b"two"], (Gap(0, 4, 0),))
+
+
 LINES = [b'{"number":%d}' % number for number in range(5)]
 
 

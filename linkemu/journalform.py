@@ -81,9 +81,9 @@ def read(data: bytes) -> Found:
     if not found.records and len(data) > len(MAGIC):
         other = forms[1](data)
         found = other if other.records else found
-    if magic not in (MAGIC, _MAGIC_1):
-        if not found.records and not _is_like_ours(data):
-            raise FormatError("not a journal of this version")
+    if magic not in (MAGIC, _MAGIC_1) and not found.records and not _is_like_ours(data):
+        raise FormatError("not a journal of this version")
+    if magic != (MAGIC if found.current else _MAGIC_1):
         found.gaps.insert(0, Gap(0, len(MAGIC), 0))
     return found
 

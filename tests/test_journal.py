@@ -110,8 +110,9 @@ def test_rot_anywhere_costs_only_what_it_touches(records: list[bytes], data: st.
         whole = bytearray(await disk.read(PATH))
         first = data.draw(st.integers(0, bounds[-1][0] - 1))
         last = data.draw(st.integers(first, bounds[-1][0] - 1))
+        bits = data.draw(st.integers(1, 255))
         for at in range(first, last + 1):
-            whole[at] ^= data.draw(st.integers(1, 255))
+            whole[at] ^= bits
         disk.install(PATH, bytes(whole))
         journal = await Journal.open(disk, PATH)
         spared = [
@@ -275,6 +276,14 @@ async def test_a_journal_of_which_nothing_is_whole_is_kept_aside_and_begun_anew(
     assert await _records(disk) == [b"after"]
     (kept,) = [name for name in await disk.names(ROOM) if name != PATH.name]
     assert await disk.read(ROOM / kept) == rotten
+
+
+async def test_first_bytes_that_have_rotted_into_those_of_the_older_form_are_told() -> None:
+    disk = await _fresh([b"one", b"two"])
+    whole = await disk.read(PATH)
+    disk.install(PATH, b"LKJ1" + whole[4:])
+    journal = await Journal.open(disk, PATH)
+    assert (journal.records, journal.gaps) == ([b"one", b"two"], (Gap(0, 4, 0),))
 
 
 LINES = [b'{"number":%d}' % number for number in range(5)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 from contextlib import nullcontext
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from linkemu.cli import beginning, excerpts, options, output, readers, sources
+from linkemu.cli import beginning, excerpts, options, output, places, readers, sources
 from linkemu.cli import control as controls
 from linkemu.errors import InputError, ResourceError
 
@@ -102,7 +101,7 @@ def exec(
     if shutil.which(command[0]) is None:
         raise InputError("COMMAND", f"{command[0]}: no such command")
     forwards = tuple(_forward(text) for text in forward or ())
-    _check_place(json)
+    places.check_file(json, "--json")
     sources.make_room(record)
     source = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop))
     read, played = source.played.scenario, source.played.sky
@@ -168,17 +167,6 @@ def _forward(text: str) -> Forward:
     if not equals or not port.isdecimal() or not 1 <= int(port) <= 65535:
         raise InputError("--forward", f"{text!r} is not PORT=HOST:PORT")
     return Forward(int(port), *address(to, "--forward"))
-
-
-def _check_place(file: Path | None) -> None:
-    """Whether the report can be written: better told now than when the command has ended."""
-    if file is None:
-        return
-    if file.is_dir() or not file.parent.is_dir():
-        problem = "is a directory" if file.is_dir() else "its directory doesn't exist"
-        raise InputError("--json", f"{file}: {problem}")
-    if not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise InputError("--json", f"{file}: permission denied")
 
 
 def _tell(report: dict[str, Any] | None, file: Path | None) -> None:

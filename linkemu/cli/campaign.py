@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linkemu.cli import options, output, progress, readers
+from linkemu.cli import options, output, places, progress, readers
 from linkemu.cli.door import FAILED, INTERRUPTED
 from linkemu.errors import InputError
 
@@ -65,6 +65,7 @@ def campaign(
     elif scenario is None:
         raise InputError("campaign", "give a scenario file, or --case FILE")
     else:
+        places.check_directory(keep, "--keep")
         settings = Settings(
             100 if seeds is None else seeds, first_seed or 0, jobs, dask, minutes, until_broken
         )

@@ -1,11 +1,13 @@
 """The error door: whatever goes wrong below leaves here as one line on stderr and an exit code.
 
-0 done; 1 failed; 2 bad input (a wrong option, file, unit or key); 130 interrupted, by SIGTERM too. No traceback
-ever reaches a user, unless LINKEMU_DEBUG is set. No command catches errors on its own account only to print them.
+0 done; 1 failed; 2 bad input (a wrong option, file, unit or key); 130 interrupted, by SIGTERM too. No
+traceback ever reaches a user, unless LINKEMU_DEBUG is set. No command catches errors on its own account only
+to print them.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -30,7 +32,9 @@ class Door(TyperGroup):
     def make_context(self, *args: Any, **extra: Any) -> Any:
         try:
             return super().make_context(*args, **extra)
-        except typer.TyperException as error:
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
             _leave(getattr(error, "ctx", None), error)
 
     def invoke(self, ctx: Any) -> Any:
@@ -91,6 +95,10 @@ def _leave(ctx: Any, error: BaseException) -> NoReturn:
             raise typer.Exit(INTERRUPTED) from None
         case BrokenPipeError():
             _mute_stdout()
+            raise typer.Exit(FAILED) from None
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT, filename=None):
+            _mute_stdout()
+            _say(f"output: {error.strerror}")
             raise typer.Exit(FAILED) from None
         case LinkemuError():
             _say(str(error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from linkemu.cli import beginning, excerpts, options, output, readers, sources
+from linkemu.cli import beginning, excerpts, options, output, places, readers, sources
 from linkemu.cli import control as controls
 from linkemu.errors import InputError, ResourceError
 
@@ -113,8 +112,8 @@ def exec(
     if shutil.which(command[0]) is None:
         raise InputError("COMMAND", f"{command[0]}: no such command")
     forwards = tuple(_forward(text) for text in forward or ())
-    _check_place(json, "--json")
-    _check_place(pcapng, "--pcapng")
+    places.check_file(json, "--json")
+    places.check_file(pcapng, "--pcapng")
     snap_bytes = readers.snap(snap)
     sources.make_room(record)
     source = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop))
@@ -180,17 +179,6 @@ def _forward(text: str) -> Forward:
     if not equals or not port.isdecimal() or not 1 <= int(port) <= 65535:
         raise InputError("--forward", f"{text!r} is not PORT=HOST:PORT")
     return Forward(int(port), *address(to, "--forward"))
-
-
-def _check_place(file: Path | None, option: str) -> None:
-    """Whether it can be written: better told now than when the command has ended."""
-    if file is None:
-        return
-    if file.is_dir() or not file.parent.is_dir():
-        problem = "is a directory" if file.is_dir() else "its directory doesn't exist"
-        raise InputError(option, f"{file}: {problem}")
-    if not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise InputError(option, f"{file}: permission denied")
 
 
 def _tell(report: dict[str, Any] | None, captured: Captured | None, file: Path | None) -> None:

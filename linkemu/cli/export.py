@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkemu.cli import excerpts, options, output, readers
+from linkemu.cli import excerpts, options, output, places, readers
 from linkemu.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def export(
     if json and out is None:
         raise InputError("--json", "goes to stdout, so the result needs --out FILE")
     chosen = _form(form, out)
+    places.check_file(out, "--out")
     played = sources.find(source, sky, excerpts.Given(start, length)).played
     moment = played.epoch if epoch is None else readers.instant(epoch, "--epoch")
     if chosen is forms.Form.PCAPNG:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkemu.cli import options, output, progress
+from linkemu.cli import options, output, places, progress
 
 if TYPE_CHECKING:
     from linkemu.forecast import Forecast
@@ -32,6 +32,7 @@ def forecast(
     from linkemu import scenario as scenarios
     from linkemu.cli import skytables
 
+    places.check_file(out, "--out")
     read = scenarios.load(scenario)
     made = compiled(read)
     if out is not None:

@@ -6,6 +6,9 @@ Kept light: a command imports what it needs when it runs, so that ``linkemu --he
 from __future__ import annotations
 
 import inspect
+import os
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -82,7 +85,10 @@ def linkemu(
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script. A stream that its caller has closed leads nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  # as long as the process
     app()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linkemu.cli import output
+from linkemu.cli import output, places
 from linkemu.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def plot(
       linkemu plot pass configs/demo.toml --json
     """
     path = _path(chart, source, out)
+    places.check_file(path, "--out")
     if days is not None and chart is not Chart.MONTHS:
         raise InputError("--days", "belongs to the chart of months")
     charts = _charts()

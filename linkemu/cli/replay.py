@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linkemu.cli import excerpts, options, output, sources
+from linkemu.cli import excerpts, options, output, places, sources
 from linkemu.cli.door import FAILED
 from linkemu.errors import InputError
 
@@ -91,6 +91,7 @@ def replay(
     from linkemu.cli.pace import Wanted
 
     how = How(Wanted(clock, rate, broker, skip_gaps, until_done), directory, record, json)
+    places.check_directory(directory, "--dir")
     sources.make_room(record)
     if date is not None:
         from linkemu.cli.historic import Day

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +20,7 @@ from linkemu.cli import output, verdict
 from linkemu.cli.door import FAILED
 from linkemu.cli.stationdoor import BLOCK_BYTES, Custody, StationDoor
 from linkemu.cli.watch import Watch
-from linkemu.errors import LinkemuError
+from linkemu.errors import InputError, LinkemuError
 from linkemu.link.timeline import Sky
 from linkemu.runtime.session import Options, Session
 from linkemu.runtime.stopping import Stopping
@@ -39,6 +40,7 @@ def play(size: int, json: bool) -> int:
     console = output.notices() if json else output.console()
     with Stopping() as stopping, tempfile.TemporaryDirectory(prefix="linkemu-demo-") as directory:
         place = Path(directory)
+        _check_room(place, size)
         content = place / "up.bin"
         sha256 = _make(content, size)
         with Watch(console, REPEAT_S) as watch:
@@ -53,6 +55,15 @@ def play(size: int, json: bool) -> int:
     else:
         verdict.show(output.console(), judged)
     return 0 if judged.ok else FAILED
+
+
+def _check_room(place: Path, size: int) -> None:
+    """For the file, in the spool, in orbit, and as it comes down."""
+    free_bytes = shutil.disk_usage(place).free
+    if 4 * size > free_bytes:
+        raise InputError(
+            "--size", f"it takes four times as much disk, and there are {format_bytes(free_bytes)}"
+        )
 
 
 def _make(path: Path, size: int) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from linkemu.cli import options, output, sources
+from linkemu.cli import options, output, places, sources
 
 
 def run(
@@ -43,6 +43,7 @@ def run(
     from linkemu.cli.pace import Wanted
     from linkemu.record.manifest import Pace
 
+    places.check_directory(directory, "--dir")
     read = scenarios.load(scenario)
     wanted = Wanted(clock, rate, broker, skip_gaps, until_done)
     pace = wanted.pace(Pace(read.clock.mode, read.clock.rate), read)

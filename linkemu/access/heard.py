@@ -27,9 +27,7 @@ class Heard:
         self._journal = journal
         self._foreseen = list(foreseen.overlays)  # the journal has them too
         self._read_bytes = 0
-        self._acts: dict[
-            tuple[Key, Overlay], Overlay
-        ] = {}  # what was told, and as it acts here; both endless
+        self._acts: dict[tuple[Key, Overlay], Overlay] = {}  # by what was told, what acts here; both endless
 
     def catch_up(self, standings: Standings) -> None:
         """What has been ordered so far, as it took effect. FormatError or ResourceError of the file."""

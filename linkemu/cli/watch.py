@@ -19,7 +19,7 @@ from rich.text import Text
 from linkemu.cli import display
 from linkemu.cli.narrator import Narrator, stamped
 from linkemu.cli.picture import Picture
-from linkemu.runtime.session import Compiling, Event, Ready
+from linkemu.runtime.session import BrokerChange, Compiling, Event, Ready
 from linkemu.runtime.supervisor import ProcessChange
 from linkemu.telemetry import Message
 
@@ -72,6 +72,10 @@ class Watch:
                     self.note(f"warning: {warning}")
                 for station, (host, port) in event.marker.doors.items():
                     self.note(f"{station}: door open at http://{host}:{port}")
+            case BrokerChange(None):
+                self.note("broker: answers again")
+            case BrokerChange(trouble):
+                self.note(f"broker: no connection ({trouble}): data goes on, telemetry waits for it")
             case _:
                 self.take(event)
 

@@ -19,16 +19,21 @@ from linkemu.runtime.bus import Bus
 from linkemu.runtime.layout import RunDirectory
 from linkemu.runtime.ledger import Reader
 from linkemu.runtime.records import Records
+from linkemu.runtime.runbook import BrokerChange
 from linkemu.scenario import Scenario
 
 _POLL_S = 0.1
+_SILENCE_S = 2.0  # without a broker, before it is worth a word: one of ours is up again by then
 
 
 class Monitor:
     """``watching`` a run; ``done`` is set when all transfers have ended, ``over`` at the scenario's end."""
 
     def __init__(
-        self, scenario: Scenario, directory: RunDirectory, on_message: Callable[[telemetry.Message], None]
+        self,
+        scenario: Scenario,
+        directory: RunDirectory,
+        on_message: Callable[[telemetry.Message | BrokerChange], None],
     ) -> None:
         self.done = asyncio.Event()
         self.over = asyncio.Event()
@@ -60,6 +65,8 @@ class Monitor:
             asyncio.create_task(self._read_ledgers(tell=url is None), name="ledgers"),
             asyncio.create_task(self._read_time(tell=url is None), name="time"),
         ]
+        if isinstance(bus, mqtt.MqttBus):
+            tasks.append(asyncio.create_task(self._mind(bus), name="broker"))
         for task in tasks:
             task.add_done_callback(self.ended)
         try:
@@ -84,6 +91,17 @@ class Monitor:
                 continue
             if message is not None:
                 self._on_message(message)
+
+    async def _mind(self, bus: mqtt.MqttBus) -> None:
+        """Say when there has been no broker for a while, and when there is one again."""
+        last, told = time.monotonic(), False
+        while True:
+            if bus.trouble is None:
+                last = time.monotonic()
+            if (time.monotonic() - last > _SILENCE_S) != told:
+                told = not told
+                self._on_message(BrokerChange(bus.trouble))
+            await asyncio.sleep(_POLL_S)
 
     async def _read_ledgers(self, tell: bool) -> None:
         seen: dict[tuple[str, str], telemetry.TransferState] = {}

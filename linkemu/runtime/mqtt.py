@@ -29,7 +29,6 @@ _CALL_S = 5.0  # a broker that doesn't acknowledge for so long is left and tried
 _FLUSH_S = 1.0
 _NODELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]  # without it 44 ms a round trip (Nagle, delayed ACK)
 
-_log = logging.getLogger(__name__)
 _quiet = logging.getLogger("linkemu.paho")  # paho's own chatter: its errors come to us as MqttError
 _quiet.setLevel(logging.CRITICAL)
 
@@ -110,6 +109,7 @@ class MqttBus:
     ) -> None:
         self.dropped = 0  # telemetry messages that found no room
         self.connections = 0  # made so far
+        self.trouble: str | None = None  # why there is no connection, since the last attempt
         self._broker = broker
         self._client_id = client_id
         self._will = will
@@ -173,7 +173,7 @@ class MqttBus:
             try:
                 await self._one_connection()
             except (aiomqtt.MqttError, OSError, TimeoutError) as error:
-                _log.debug("broker %s:%d: %s", self._broker.host, self._broker.port, error)
+                self.trouble = str(error) or "no answer"
             failures = 0 if self.connections > made else failures + 1
             await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
 
@@ -181,6 +181,7 @@ class MqttBus:
         """Connect and carry messages both ways, until the connection fails."""
         async with self._client() as client:
             self.connections += 1
+            self.trouble = None
             self._pending = dict.fromkeys(self._retained)
             self._wanted = deque(dict.fromkeys(inbox.topic_filter for inbox in self._inboxes))
             self._wake()

@@ -49,7 +49,14 @@ class Ready:
     warnings: tuple[str, ...]
 
 
-Event: TypeAlias = telemetry.Message | ProcessChange | Compiling | Ready
+@dataclass(frozen=True, slots=True)
+class BrokerChange:
+    """The session has no broker to speak to, for the reason given; or, None, has one again."""
+
+    trouble: str | None
+
+
+Event: TypeAlias = telemetry.Message | ProcessChange | BrokerChange | Compiling | Ready
 OnEvent: TypeAlias = Callable[[Event], None]
 
 

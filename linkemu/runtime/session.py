@@ -29,7 +29,7 @@ from linkemu.runtime.layout import DEFAULT, Marker, RunDirectory
 from linkemu.runtime.monitor import Monitor
 from linkemu.runtime.processes import EMULATOR, Told, programs, tell
 from linkemu.runtime.records import Records
-from linkemu.runtime.runbook import Compiling, Event, OnEvent, Options, Outcome, Ready, Reason
+from linkemu.runtime.runbook import BrokerChange, Compiling, Event, OnEvent, Options, Outcome, Ready, Reason
 from linkemu.runtime.stopping import Stopping
 from linkemu.runtime.supervisor import ProcessChange, Program, Supervisor
 from linkemu.runtime.warden import Warden
@@ -40,7 +40,18 @@ _POLL_S = 0.02
 _START_S = 20.0  # for a broker to listen, for doors to open
 _BROKER_TRIES = 3
 
-__all__ = ["Compiling", "Event", "OnEvent", "Options", "Outcome", "Ready", "Reason", "Session", "run"]
+__all__ = [
+    "BrokerChange",
+    "Compiling",
+    "Event",
+    "OnEvent",
+    "Options",
+    "Outcome",
+    "Ready",
+    "Reason",
+    "Session",
+    "run",
+]
 
 
 class Session:

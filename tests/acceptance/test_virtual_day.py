@@ -20,7 +20,7 @@ from linkemu.runtime.composed import run_virtual
 from linkemu.scenario import load
 from tests.cli.invoked import CONFIGS, LINKEMU, ROOT
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]  # a day syncs its disk 5,500 times
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 DAY = CONFIGS / "constellation.toml"
 MINUTE_S = 60.0
@@ -38,7 +38,7 @@ def _output(hash_seed: str, *command: str) -> str:
     """What a process under this hash seed prints."""
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     ended = subprocess.run(
-        command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True, timeout=880
+        command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True, timeout=280
     )
     return ended.stdout
 

@@ -46,7 +46,6 @@ class Catalogue:
         self._verified: dict[bytes, float] = {}  # scenario second
         self._doubtful = set[bytes]()  # of them: to be read back again
         self._missing: dict[bytes, float] = {}  # verified, and their manifests are gone
-        self._set_aside: list[str] = []  # ids of the manifests in quarantine
         self._names: dict[str, bytes] = {}
         self._references = Counter[bytes]()
         self._lock = asyncio.Lock()
@@ -63,10 +62,7 @@ class Catalogue:
         if catalogue.damaged:
             await disk.sync(catalogue._quarantine)
         await disk.sync(catalogue._root)  # names that a life put there which was killed before it could sync
-        journal = await catalogue._open_journal(root / "verified")
-        names = await disk.names(catalogue._quarantine)
-        catalogue._set_aside = [name.removesuffix(_DAMAGED) for name in names if name.endswith(_DAMAGED)]
-        await catalogue._replay(journal)
+        await catalogue._replay(await catalogue._open_journal(root / "verified"))
         return catalogue
 
     def __iter__(self) -> Iterator[Manifest]:
@@ -80,16 +76,6 @@ class Catalogue:
 
     def is_verified(self, file_id: bytes) -> bool:
         return file_id in self._verified and file_id not in self._doubtful
-
-    def needs(self, chunk: bytes) -> bool:
-        """Whether a file has this chunk."""
-        return self._references[chunk] > 0
-
-    @property
-    def lacks(self) -> bool:
-        """Whether there may be files, or words of files, that are not known here any more."""
-        known = {file_id.hex() for file_id in self._manifests}
-        return bool(self.gaps or self.damaged or self._missing or not known.issuperset(self._set_aside))
 
     def named(self, name: str) -> Manifest | None:
         """The file that was verified under this name."""
@@ -171,7 +157,7 @@ class Catalogue:
     async def _open_journal(self, path: Path) -> Journal:
         """The journal of verified files. One that is none, or can't be read, goes to quarantine.
 
-        The files are then verified anew; as long as it lies there, no chunk is removed as needed by none.
+        The files are then verified anew.
         """
         try:
             return await Journal.open(self._disk, path)

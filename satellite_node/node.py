@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 
 from linkemu.disk import found
-from linkemu.errors import FormatError, LinkemuError, ResourceError
+from linkemu.errors import FormatError, LinkemuError
 from linkemu.runtime.linkend import LinkEnd, LinkEnds, next_epoch
 from linkemu.runtime.node import Context
 from linkemu.transfer import events
 from linkemu.transfer.holdings import Holdings
 from linkemu.transfer.manifest import Manifest
-from satellite_node import orphans
 from satellite_node.catalogue import Catalogue
 from satellite_node.keeper import NAME_TAKEN, Job, Keeper, LightGone
 from satellite_node.store import ChunkStore
@@ -73,7 +72,7 @@ class SatelliteNode:
 
     async def _reload(self) -> int:
         """What earlier lives have left; the number of partials that were damaged."""
-        await self._clear()
+        self._tell_damage()
         for chunk in sorted(self._store.ids):
             self._holdings.stored(chunk)
         for manifest in self._catalogue:
@@ -91,19 +90,12 @@ class SatelliteNode:
                 damaged += 1
         return damaged
 
-    async def _clear(self) -> None:
-        """Tell what of the catalogue was damaged; remove chunks that no file needs."""
+    def _tell_damage(self) -> None:
+        """What of the catalogue was damaged."""
         for gap in self._catalogue.gaps:
             self._keeper.record("journal damaged", file="verified", offset=gap.offset, bytes=gap.length)
         for name in self._catalogue.damaged:
             self._keeper.record("manifest damaged", file=name[:16])
-        try:
-            removed = await orphans.collect(self._store, self._catalogue)
-        except ResourceError as error:
-            self._keeper.record("disk refuses", reason=str(error))
-            return
-        if removed:
-            self._keeper.record("orphans removed", chunks=removed)
 
     # What the links tell
 

@@ -8,7 +8,7 @@ import pytest
 
 from linkemu.campaign.disk import SimulatedDisk
 from linkemu.telemetry import TransferState
-from linkemu.transfer.manifest import Manifest, chunk_id_of
+from linkemu.transfer.manifest import Manifest
 from satellite_node.catalogue import Catalogue
 from tests.two_nodes import CHUNK_BYTES, World, transfer
 
@@ -104,14 +104,3 @@ def test_a_file_whose_word_may_have_been_lost_is_read_back_before_it_is_said_aga
     assert len(world.events("verified")) == 2, "read back once, and once on the ground"
     (told,) = world.events("journal damaged")
     assert '"file":"verified"' in told
-
-
-def test_chunks_that_no_file_needs_are_removed_at_the_start() -> None:
-    disk = left_behind(FILE, 2, verified=True)
-    orphan = b"of a file that was dropped"
-    disk.install(ROOT / "chunks" / chunk_id_of(orphan).hex(), orphan)
-    world, end = fetched(disk)
-    assert end.state == "verified"
-    assert len(world.events("orphans removed")) == 1
-    names = asyncio.run(disk.names(ROOT / "chunks"))
-    assert names == sorted(chunk.hex() for chunk in FILE.chunks)

@@ -2,7 +2,8 @@
 
 Round trips: the least of a burst of echoes, as the pinging program and both kernels only add to it. Rates:
 IP packets through a link that is kept full. Edges: the last reply before darkness and the first one after it,
-of echoes each 2 ms. An echo is lost if its request leaves in darkness or its answer would come in it.
+of many pings abreast, for in darkness one alone sends each 10 ms or later. An echo is lost if its request
+leaves in darkness or its answer would come in it.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from judge import IP_TCP_BYTES, IP_UDP_BYTES, MTU_BYTES, Judge
-from watch import Burst, Link
+from watch import Burst, Echo, Link
 
 HERE = Path(__file__).parent
 TRIP_BOUND_S, RATE_BOUND, EDGE_BOUND_S = 0.1e-3, 0.02, 5e-3
-_AHEAD_S, _PAUSE_S = 0.4, 0.002
+_AHEAD_S, _ABREAST = 0.4, 16
 _ATTEMPTS = 5  # a machine that is kept busy for a moment makes light late, and never early
 
 
@@ -50,7 +51,7 @@ class Compare:
 
     def trip(self, second: float) -> Finding:
         def once() -> Finding:
-            burst = self.link.ping(second, count=30, pause_s=0.01)
+            burst = self.link.ping(second, count=30)
             assert burst.least_s is not None, "no reply at all"
             expected_s = min(self.judge.echo_s(echo.sent_s) for echo in burst.echoes)
             off_s = burst.least_s - expected_s
@@ -101,31 +102,36 @@ class Compare:
         return _best(once)
 
     def cloud(self, start: float, end: float) -> list[Finding]:
-        def came(echoes: Burst) -> Finding:
-            before = [echo.came_s for echo in echoes.echoes if echo.came_s < (start + end) / 2]
-            return _edge("cloud begins", start, max(before))
+        """Its edges, and what any of the bursts got through between them."""
+        middle, bursts = (start + end) / 2, list[Burst]()
 
-        def left(echoes: Burst) -> Finding:
-            after = [echo.sent_s for echo in echoes.echoes if echo.came_s > (start + end) / 2]
-            return _edge("cloud ends", end, min(after))
+        def burst() -> tuple[Echo, ...]:
+            bursts.append(self._echoes(start, end - start))
+            return bursts[-1].echoes
 
-        for _ in range(_ATTEMPTS):
-            seen = self._echoes(start, end - start)
-            findings = [came(seen), left(seen)]
-            if all(each.agrees for each in findings):
-                break
-        inside = [each for each in seen.echoes if start <= each.sent_s < end or start <= each.came_s < end]
-        return [*findings, Finding("echoes through the cloud", 0, len(inside), len(inside), 0)]
+        def begins() -> Finding:
+            return _edge("cloud begins", start, max(echo.came_s for echo in burst() if echo.came_s < middle))
+
+        def ends() -> Finding:
+            return _edge("cloud ends", end, min(echo.sent_s for echo in burst() if echo.came_s > middle))
+
+        edges = [_best(begins), _best(ends)]
+        echoes = [echo for each in bursts for echo in each.echoes]
+        dark = (start + EDGE_BOUND_S, end - EDGE_BOUND_S)
+        through = [
+            echo for echo in echoes if any(dark[0] < seen < dark[1] for seen in (echo.sent_s, echo.came_s))
+        ]
+        return [*edges, Finding("echoes through the cloud", 0, len(through), len(through), 0)]
 
     def overcast(self, second: float) -> Finding:
         assert self.judge.is_overcast(second)
-        seen = len(self.link.ping(second, count=50, pause_s=0.01).echoes)
+        seen = len(self.link.ping(second, count=50).echoes)
         return Finding(f"echoes under an overcast sky at {second:.1f} s", 0, seen, seen, 0)
 
     def _echoes(self, second: float, length_s: float = 0.0) -> Burst:
         """Around an edge, or from before a stretch to after it."""
-        count = round((2 * _AHEAD_S + length_s) / _PAUSE_S)
-        return self.link.ping(second - _AHEAD_S, count=count, pause_s=_PAUSE_S)
+        count = round((2 * _AHEAD_S + length_s) / 0.01)
+        return self.link.ping(second - _AHEAD_S, count=count, abreast=_ABREAST)
 
 
 def _edge(what: str, expected_s: float, seen_s: float) -> Finding:

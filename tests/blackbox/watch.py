@@ -16,8 +16,9 @@ from typing import Any
 
 GATEWAY = "10.71.0.2"
 LINKEMU = (sys.executable, "-m", "linkemu.cli.main")
-_REPLY = re.compile(r"^\[(\d+\.\d+)\] \d+ bytes from .* icmp_seq=(\d+) .*time=([\d.]+) ms", re.MULTILINE)
+_REPLY = re.compile(r"^\[(\d+\.\d+)\] \d+ bytes from .* icmp_seq=\d+ .*time=([\d.]+) ms", re.MULTILINE)
 _SUMMARY = re.compile(r"^rtt min/avg/max/mdev = ([\d.]+)/", re.MULTILINE)
+_PAUSE_S = 0.01  # ping(8) keeps no shorter one while it waits for a reply that doesn't come
 _STARTING_S = 1.0  # a shell on a busy machine takes no longer from its start to its first word
 
 
@@ -25,14 +26,13 @@ _STARTING_S = 1.0  # a shell on a busy machine takes no longer from its start to
 class Echo:
     """One reply: when its request left and when it came, scenario seconds (ping rounds to 0.1 ms)."""
 
-    sequence: int
     sent_s: float
     came_s: float
 
 
 @dataclass(frozen=True)
 class Burst:
-    """All replies of one ping, and the least round trip that it states, good to a microsecond."""
+    """All replies, and the least round trip that was stated, good to a microsecond."""
 
     echoes: tuple[Echo, ...]
     least_s: float | None
@@ -59,18 +59,22 @@ class Link:
             raise AssertionError(f"time began at {began_s}, and the command at {started_s}")
         return began_s - second
 
-    def ping(self, second: float, *, count: int, pause_s: float, wait_s: float = 0.2) -> Burst:
-        """Echoes from this second of the scenario on."""
-        ping = f"ping -n -D -i {pause_s} -c {count} -W {wait_s} {GATEWAY} > ping.txt; true"
-        zero_s = self.watch(second, ping)
-        return self._burst(zero_s)
+    def ping(self, second: float, *, count: int, abreast: int = 1) -> Burst:
+        """Echoes from this second of the scenario on, each 10 ms; of several pings abreast, in any order."""
+        ping = f"ping -n -D -i {_PAUSE_S} -c {count} -W 0.2 {GATEWAY}"
+        zero_s = self.watch(
+            second, f"for each in $(seq {abreast}); do {ping} > ping.$each.txt & sleep 0.001; done; wait"
+        )
+        bursts = [self._burst(f"ping.{each}.txt", zero_s) for each in range(1, abreast + 1)]
+        leasts = [burst.least_s for burst in bursts if burst.least_s is not None]
+        return Burst(tuple(echo for burst in bursts for echo in burst.echoes), min(leasts, default=None))
 
-    def _burst(self, zero_s: float) -> Burst:
-        text = (self._room / "ping.txt").read_text()
+    def _burst(self, name: str, zero_s: float) -> Burst:
+        text = (self._room / name).read_text()
         echoes = []
-        for stamp, sequence, trip_ms in _REPLY.findall(text):
+        for stamp, trip_ms in _REPLY.findall(text):
             came_s = float(stamp) - zero_s
-            echoes.append(Echo(int(sequence), came_s - float(trip_ms) / 1e3, came_s))
+            echoes.append(Echo(came_s - float(trip_ms) / 1e3, came_s))
         least = _SUMMARY.search(text)
         return Burst(tuple(echoes), float(least[1]) / 1e3 if least else None)
 

@@ -20,6 +20,7 @@ from linkemu.access.settings import Address, Anchor, End, Outages, Proxy
 from linkemu.link.timeline import Cause, Sky, constant
 from linkemu.machine import Direction
 from tests.waiting import eventually as eventually
+from tests.waiting import least as least
 from tests.waiting import moment
 
 ROOT = Path(__file__).resolve().parents[2]

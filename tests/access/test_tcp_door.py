@@ -12,9 +12,10 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
+from itertools import pairwise
 
 import pytest
-from doors import DELAY_S, blasting, door, echo, eventually, exactly, free_port, read_all, server, sky
+from doors import DELAY_S, blasting, door, echo, eventually, exactly, free_port, least, read_all, server, sky
 
 from linkemu.link.capacity import Capacity
 from tests.waiting import moment
@@ -90,18 +91,26 @@ def test_bulk_that_is_spliced_comes_out_as_it_went_in(tmp_path):
 
 
 def test_nothing_arrives_in_an_outage_and_the_edges_are_sharp(tmp_path):
-    sink, dark = Sink(), (0.6, 0.9)
-    with server(sink) as far, door(tmp_path, sky(100_000_000, dark=[dark]), far.address) as way:
-        with way.connect() as client:
-            lit_s = dark[0] - way.now_s()
-            blast(client, 1.2)
-        report = way.finish()
-    (arrivals,) = sink.arrivals
-    before = [size for at_s, size in arrivals if at_s - way.began_s < dark[1] + DELAY_S]
-    assert len(before) < len(arrivals)
-    assert sum(before) <= lit_s * 100_000_000 / 8  # what the light before it carries, whenever it is read
-    last, first = report.ways[0].edges[0].last_s, report.ways[0].edges[1].first_s
-    assert dark[0] - 0.003 <= last and dark[1] <= first
+    dark = (0.6, 0.9)
+
+    def last_before_s() -> float:
+        sink = Sink()
+        with server(sink) as far, door(tmp_path, sky(100_000_000, dark=[dark]), far.address) as way:
+            with way.connect() as client:
+                lit_s = dark[0] - way.now_s()
+                blast(client, 1.2)
+            report = way.finish()
+        (arrivals,) = sink.arrivals
+        _, before_s, after_s = max((b - a, a, b) for (a, _), (b, _) in pairwise(arrivals))
+        assert after_s - way.began_s >= dark[1] + DELAY_S
+        before = [size for at_s, size in arrivals if at_s <= before_s]
+        assert sum(before) <= lit_s * 100_000_000 / 8  # what the light before it carries
+        last, first = report.ways[0].edges[0].last_s, report.ways[0].edges[1].first_s
+        assert dark[0] - 0.003 <= last and dark[1] <= first
+        return before_s - way.began_s
+
+    bound_s = dark[0] + DELAY_S + 0.05
+    assert least(last_before_s, bound_s) <= bound_s
 
 
 @pytest.mark.parametrize("rate_bps", [10_000_000, 200_000_000])
@@ -143,17 +152,23 @@ def test_what_a_saturated_changing_link_carries_is_its_capacity(tmp_path):
 
 
 def test_a_message_takes_the_light_time_each_way(tmp_path):
-    trips: list[float] = []
     with server(echo) as far, door(tmp_path, sky(10**9, 0.02), far.address) as way, way.connect() as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for _ in range(40):
+
+        def trip_s() -> float:
             begun_s = time.perf_counter()
             client.sendall(bytes(64))
             exactly(client, 64)
-            trips.append(time.perf_counter() - begun_s)
+            return time.perf_counter() - begun_s
+
+        def median_s() -> float:
+            trips = [trip_s() for _ in range(39)]
+            assert min(trips) >= 0.04
+            return statistics.median(trips)
+
+        trip_s()
+        assert least(median_s, 0.045) < 0.045
         report = way.finish()
-    assert min(trips[1:]) >= 0.04
-    assert sorted(trips[1:])[10] < 0.045  # a quarter of them: a busy machine may delay the others
     assert report.ways[0].requested_delay_s == (0.02, 0.02)
     assert report.ways[0].delay_error_p99_s is not None
 
@@ -219,14 +234,18 @@ def test_connections_share_the_link_fairly(tmp_path):
         for _ in range(count):
             stack.enter_context(blasting(way.connect()))
         assert eventually(lambda: len(sink.arrivals) == count and all(sink.totals))
-        begun, begun_s = sink.totals, way.now_s()
-        assert eventually(lambda: sum(sink.totals) - sum(begun) >= 50_000_000)
-        after, ended_s = sink.totals, way.now_s()
-    carried = [late - early for early, late in zip(begun, after, strict=True)]
-    assert sum(after) * 8 <= 200_000_000 * ended_s  # all in all: what has waited for its reader comes faster
-    assert sum(carried) * 8 >= 0.9 * 200_000_000 * (ended_s - begun_s)
-    mean = sum(carried) / count
-    assert all(0.9 * mean <= each <= 1.1 * mean for each in carried)
+
+        def error() -> float:
+            begun, begun_s = sink.totals, way.now_s()
+            assert eventually(lambda: sum(sink.totals) - sum(begun) >= 50_000_000)
+            after, ended_s = sink.totals, way.now_s()
+            assert sum(after) * 8 <= 200_000_000 * ended_s  # also what has waited for its reader
+            carried = [late - early for early, late in zip(begun, after, strict=True)]
+            mean = sum(carried) / count
+            assert all(0.9 * mean <= each <= 1.1 * mean for each in carried)
+            return abs(sum(carried) * 8 / (ended_s - begun_s) / 200_000_000 - 1)
+
+        assert least(error, 0.02) <= 0.02
 
 
 def test_time_may_begin_with_the_first_client(tmp_path):
@@ -295,7 +314,7 @@ def test_reset_costs_connections_only_when_the_outage_lasts(tmp_path):
             assert exactly(client, 1) == b"b"
             with pytest.raises(ConnectionResetError):
                 client.recv(1)
-            assert 2.39 <= time.monotonic() - way.began_s < 3.7
+            assert 2.39 <= time.monotonic() - way.began_s < 2.9
         assert way.finish().reset == 1
 
 

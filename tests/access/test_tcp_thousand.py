@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from doors import ROOT
@@ -13,10 +14,7 @@ from doors import ROOT
 SCRIPT = ROOT / "bench" / "dataplane" / "connections.py"
 
 
-@pytest.mark.acceptance
-@pytest.mark.alone
-def test_a_thousand_connections_have_equal_shares_of_the_whole_link():
-    """As an ordinary user, within the limits that there are; backlogged for all of the window."""
+def measured() -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, SCRIPT, "--rate-mbps", "800", "--seconds", "3.5", "--warm", "0.5", "--json"],
         cwd=ROOT,
@@ -25,10 +23,21 @@ def test_a_thousand_connections_have_equal_shares_of_the_whole_link():
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    seen = json.loads(done.stdout)
+    seen: dict[str, Any] = json.loads(done.stdout)
     assert seen["connections"] == 1000 and seen["starved"] == 0
-    is_judged = seen["kept_waiting"] < 0.25  # else it could not carry all that the link could
-    assert (-0.005 if is_judged else -1.0) < seen["rate_error"] < (0.005 if is_judged else 0.5)
+    return seen
+
+
+@pytest.mark.acceptance
+@pytest.mark.alone
+def test_a_thousand_connections_have_equal_shares_of_the_whole_link():
+    """As an ordinary user, within the limits that there are; backlogged for all of the window."""
+    for _ in range(3):
+        seen = measured()
+        is_judged = seen["kept_waiting"] < 0.25  # else it could not carry all that the link could
+        if is_judged:
+            break
+    assert abs(seen["rate_error"]) < (0.005 if is_judged else 0.5)
     assert seen["least"] > (0.9 if is_judged else 0.5) and seen["most"] < (1.1 if is_judged else 2.0)
     assert seen["user"] != 0 or os.geteuid() != 0
     assert seen["memory_MB"] < 300

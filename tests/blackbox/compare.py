@@ -102,26 +102,27 @@ class Compare:
         return _best(once)
 
     def cloud(self, start: float, end: float) -> list[Finding]:
-        """Its edges, and what any of the bursts got through between them."""
-        middle, bursts = (start + end) / 2, list[Burst]()
+        """Its edges, and what came through between them: each from the burst that disturbs it least."""
+        middle, dark = (start + end) / 2, (start + EDGE_BOUND_S, end - EDGE_BOUND_S)
 
-        def burst() -> tuple[Echo, ...]:
-            bursts.append(self._echoes(start, end - start))
-            return bursts[-1].echoes
+        def findings(echoes: tuple[Echo, ...]) -> list[Finding]:
+            last_s = max(echo.came_s for echo in echoes if echo.came_s < middle)
+            first_s = min(echo.sent_s for echo in echoes if echo.came_s > middle)
+            moments = [(echo.sent_s, echo.came_s) for echo in echoes]
+            through = sum(any(dark[0] < moment_s < dark[1] for moment_s in each) for each in moments)
+            return [
+                _edge("cloud begins", start, last_s),
+                _edge("cloud ends", end, first_s),
+                Finding("echoes through the cloud", 0, through, through, 0),
+            ]
 
-        def begins() -> Finding:
-            return _edge("cloud begins", start, max(echo.came_s for echo in burst() if echo.came_s < middle))
-
-        def ends() -> Finding:
-            return _edge("cloud ends", end, min(echo.sent_s for echo in burst() if echo.came_s > middle))
-
-        edges = [_best(begins), _best(ends)]
-        echoes = [echo for each in bursts for echo in each.echoes]
-        dark = (start + EDGE_BOUND_S, end - EDGE_BOUND_S)
-        through = [
-            echo for echo in echoes if any(dark[0] < seen < dark[1] for seen in (echo.sent_s, echo.came_s))
-        ]
-        return [*edges, Finding("echoes through the cloud", 0, len(through), len(through), 0)]
+        best = findings(self._echoes(start, end - start).echoes)
+        for _ in range(_ATTEMPTS - 1):
+            if all(each.agrees for each in best):
+                break
+            again = findings(self._echoes(start, end - start).echoes)
+            best = [min(pair, key=lambda each: abs(each.off)) for pair in zip(best, again, strict=True)]
+        return best
 
     def overcast(self, second: float) -> Finding:
         assert self.judge.is_overcast(second)

@@ -70,11 +70,12 @@ class Way:
         self._is_woken = True
 
     def delivered(self, flow: Flow, piece: Piece) -> None:
-        """A piece has been written."""
+        """A piece has been written. It was due when all before it were, repeated ones among them."""
         if piece.due_ns is not None:
-            is_late = piece.due_ns <= flow.late_until_ns
+            flow.due_ns = due_ns = max(piece.due_ns, flow.due_ns)
+            is_late = due_ns <= flow.late_until_ns
             flow.gauge.delivered(
-                piece.size, piece.start_ns, piece.end_ns, piece.due_ns, self._pace.now_ns(), held=is_late
+                piece.size, piece.start_ns, piece.end_ns, due_ns, self._pace.now_ns(), held=is_late
             )
 
     def step(self) -> None:

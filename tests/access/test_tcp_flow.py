@@ -219,3 +219,24 @@ def test_a_mark_that_a_kept_back_door_places_keeps_back_no_bytes_that_were_there
         "made good, as the bytes were there"
     )
     assert opened_ns == 125_000_000 and ends.said == [Mark.OPEN]
+
+
+def test_what_waits_in_order_behind_a_repeated_piece_is_asked_for_after_it():
+    """It was reported as late, and the machine blamed; a round trip's waiting is what arq asks for."""
+    played, pace, gauge = sky(80_000_000, 0.02, erased=[(100, 3), (200, 1)]), Hand(0), a_gauge()
+    up, down = (played.timelines[0, way] for way in Direction)
+    way = Way(Serialiser(up, down, repeat=True), cast(Pace, pace), 80_000_000)
+    flood = Flood(way, Ends(), Stock(0), gauge)
+    way.wake(flood)
+    while pace.at_ns < 1_500_000_000:
+        way.step()
+        next_ns = way.next_ns()
+        assert next_ns is not None
+        pace.at_ns = max(pace.at_ns + 1, next_ns)
+    report = gauge.report()
+    assert report.erased > 0
+    assert report.delay_error_max_s is not None and report.delay_error_max_s < 1e-6
+    assert report.requested_delay_s is not None
+    least_s, most_s = report.requested_delay_s
+    assert least_s == 0.02 and 0.06 <= most_s < 0.2, "one light time, or a round trip more"
+    assert report.requested_rate_bps == report.achieved_rate_bps == pytest.approx(80e6, rel=1e-6)

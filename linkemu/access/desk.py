@@ -203,18 +203,15 @@ class Desk:
         events = self._overrides.edges(since_ns, now_ns)
         for (number, direction), standing in self._stage.standings.items():
             name = self._stage.sky.links[number]
-            for start_ns, end_ns in standing.lights:
-                for what, at_ns in (("begins", start_ns), ("ends", end_ns)):
-                    if since_ns < at_ns <= now_ns:
-                        events.append(
-                            {
-                                "event": "light",
-                                "at_s": at_ns / 1e9,
-                                "link": f"{name.station}:{name.satellite}",
-                                "direction": direction.value,
-                                "what": what,
-                            }
-                        )
+            where = {"link": f"{name.station}:{name.satellite}", "direction": direction.value}
+            edges = (
+                edge for light in standing.lights for edge in zip(("begins", "ends"), light, strict=True)
+            )
+            events += [
+                {"event": "light", "at_s": at_ns / 1e9, **where, "what": what}
+                for what, at_ns in edges
+                if since_ns < at_ns <= now_ns
+            ]
         events.sort(key=lambda event: event["at_s"])
         return events + self._new_warnings(now_ns)
 

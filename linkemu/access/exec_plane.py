@@ -186,20 +186,17 @@ def _loop(
         for descriptor in _wait(watched, ways, pace, rest, told_ns):
             if descriptor == init.pidfd:
                 return
-            if descriptor == init.started:
+            if descriptor in by_carrier:
+                _read(by_carrier[descriptor], ways, pace)
+            elif descriptor == init.started:
                 pace.begin()
                 init.release()
                 watched.remove(init.started)
                 os.close(init.started)
-                continue
-            if desk is not None and descriptor == desk.fileno():
-                if not _serve(desk, ways):
-                    watched.remove(descriptor)
-                    desk.close()
-                    desk = None
-                continue
-            if not _is_late(ways, pace):
-                _read(by_carrier[descriptor], pace)
+            elif desk is not None and not _serve(desk, ways):
+                watched.remove(descriptor)
+                desk.close()
+                desk = None
         for way in ways:
             if way.next_ns is not None and way.next_ns <= pace.now_ns():
                 _deliver(way, pace)
@@ -238,7 +235,10 @@ def _is_late(ways: tuple[_Way, _Way], pace: _Pace) -> bool:
     return any(way.next_ns is not None and way.next_ns < limit_ns for way in ways)
 
 
-def _read(way: _Way, pace: _Pace) -> None:
+def _read(way: _Way, ways: tuple[_Way, _Way], pace: _Pace) -> None:
+    """Take what has come, unless what is due waits already."""
+    if _is_late(ways, pace):
+        return
     for _ in range(_READS):
         try:
             data, came_ns = way.source.read(_LARGEST)

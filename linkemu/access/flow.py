@@ -44,8 +44,9 @@ class Flow:
     """``held`` bytes are read and not yet written; ``blocked``: the sink takes no more for now."""
 
     __slots__ = (
-        "_bulk", "_owner", "_stock", "_tail", "blocked", "credit", "gauge", "held", "is_ending", "is_queued",
-        "is_reading", "late_until_ns", "parked", "pieces", "sink", "source", "void", "waiting", "way",
+        "_bulk", "_owner", "_stock", "_tail", "blocked", "credit", "due_ns", "gauge", "held", "is_ending",
+        "is_queued", "is_reading", "late_until_ns", "parked", "pieces", "sink", "source", "void", "waiting",
+        "way",
     )  # fmt: skip
 
     def __init__(self, way: Way, owner: Owner, stock: Stock, gauge: Gauge) -> None:
@@ -63,6 +64,7 @@ class Flow:
         self.blocked = False
         self.parked = False  # waits for its sink before it may read on
         self.void = False
+        self.due_ns = 0  # of what has come out, in order
         self.late_until_ns = -1  # pieces due until then are late by their sink's doing
         self._owner = owner
         self._stock = stock
@@ -100,6 +102,7 @@ class Flow:
                 return
             elif isinstance(piece.store, Mark):
                 self.pieces.popleft()
+                self.due_ns = max(piece.due_ns, self.due_ns)
                 self._owner.arrived(self, piece.store)
             elif self.sink is None or not self._write(self.sink, piece):
                 return

@@ -91,33 +91,39 @@ Row = NDArray[np.int64]
 
 
 class Beat:
-    """Back-to-back pieces of one direction of a link, of all doors: what its rate is judged by."""
+    """Back-to-back pieces of one direction of a link, of all doors: what its rate is judged by.
+
+    Asked is how long they leave, which is the sky's; achieved is that and by how much the lateness grew. Due
+    times don't say it: behind a delay that ends they are pressed together, as arrivals are monotone.
+    """
 
     def __init__(self) -> None:
         self.bits = self.asked_ns = self.achieved_ns = 0
-        self._last: tuple[int, int, int] | None = None  # end, due, moment of writing
+        self._last: tuple[int, int] | None = None  # end, and that with the lateness
 
-    def piece(self, size: int, start_ns: int, end_ns: int, due_ns: int, now_ns: int) -> None:
+    def piece(self, size: int, start_ns: int, end_ns: int, late_ns: int) -> None:
+        seen_ns = end_ns + late_ns
         if self._last is not None and -1 <= start_ns - self._last[0] <= 1:
             self.bits += 8 * size
-            self.asked_ns += due_ns - self._last[1]
-            self.achieved_ns += now_ns - self._last[2]
-        self._last = (end_ns, due_ns, now_ns)
+            self.asked_ns += end_ns - self._last[0]
+            self.achieved_ns += seen_ns - self._last[1]
+        self._last = (end_ns, seen_ns)
 
-    def pieces(self, sizes: Row, start_ns: Row, end_ns: Row, due_ns: Row, now_ns: Row) -> None:
+    def pieces(self, sizes: Row, start_ns: Row, end_ns: Row, late_ns: Row) -> None:
         """Many of them, arrays of shape (n,)."""
+        seen_ns = end_ns + late_ns
         if self._last is not None:
-            end_ns, due_ns, now_ns = (
+            end_ns, seen_ns = (
                 np.concatenate([[last], each])
-                for last, each in zip(self._last, (end_ns, due_ns, now_ns), strict=True)
+                for last, each in zip(self._last, (end_ns, seen_ns), strict=True)
             )
         else:
             sizes, start_ns = sizes[1:], start_ns[1:]
         follows = np.abs(start_ns - end_ns[:-1]) <= 1
         self.bits += 8 * int(sizes[follows].sum())
-        self.asked_ns += int(np.diff(due_ns)[follows].sum())
-        self.achieved_ns += int(np.diff(now_ns)[follows].sum())
-        self._last = int(end_ns[-1]), int(due_ns[-1]), int(now_ns[-1])
+        self.asked_ns += int(np.diff(end_ns)[follows].sum())
+        self.achieved_ns += int(np.diff(seen_ns)[follows].sum())
+        self._last = int(end_ns[-1]), int(seen_ns[-1])
 
     def interrupt(self) -> None:
         """What comes next is back to back with nothing."""
@@ -171,7 +177,7 @@ class Gauge:
         delay_ns = due_ns - end_ns
         least, most = self._delays or (delay_ns, delay_ns)
         self._delays = (min(least, delay_ns), max(most, delay_ns))
-        self._beat.piece(size, start_ns, end_ns, due_ns, now_ns)
+        self._beat.piece(size, start_ns, end_ns, now_ns - due_ns)
         stretch = bisect_right(self._starts, start_ns) - 1
         if stretch >= 0:
             began_ns = self._starts[stretch]
@@ -204,7 +210,7 @@ class Gauge:
         self._errors.add_many(late_ns)
         least, most = self._delays or (int(delay_ns[0]), int(delay_ns[0]))
         self._delays = min(least, int(delay_ns.min())), max(most, int(delay_ns.max()))
-        self._beat.pieces(sizes, start_ns, end_ns, due_ns, now_ns)
+        self._beat.pieces(sizes, start_ns, end_ns, now_ns - due_ns)
         stretches = np.searchsorted(self._starts, start_ns, side="right") - 1
         for stretch in np.unique(stretches[stretches >= 0]).tolist():
             inside = np.flatnonzero(stretches == stretch)

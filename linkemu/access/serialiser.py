@@ -87,7 +87,8 @@ class Serialiser:
     def leave(self, size: int, now_ns: int) -> Passage | None:
         """Give ``size`` bytes that were there at ``now_ns`` their place; None if none is left before the end.
 
-        Size 0 is a mark (the end of a stream): it takes the place behind all bytes and no capacity.
+        Size 0 is a mark (the end of a stream): it takes the place behind all bytes and no capacity, and keeps
+        back no bytes that were there before it and get their places later.
         """
         position = self._head(now_ns)
         if position is None:
@@ -196,8 +197,10 @@ class Serialiser:
         due_ns = end_ns + flight_ns
         if erased:
             return Passage(start_ns, end_ns, due_ns, True, due_ns + self._back.delay(due_ns))
-        self._last_due_ns = max(due_ns, self._last_due_ns)
-        return Passage(start_ns, end_ns, self._last_due_ns, False, 0)
+        due_ns = max(due_ns, self._last_due_ns)
+        if advance:
+            self._last_due_ns = due_ns
+        return Passage(start_ns, end_ns, due_ns, False, 0)
 
     def _until_slot_ends(self, start_ns: int) -> int:
         crossing_ns = start_ns + (self.delay(start_ns) if self._downward else 0)

@@ -8,7 +8,9 @@ backpressure. Held bytes are bounded: what the link holds by itself, and an allo
 from __future__ import annotations
 
 import heapq
+from bisect import insort
 from collections import deque
+from operator import itemgetter
 
 from linkemu.access.flow import Flow
 from linkemu.access.pace import Pace
@@ -20,6 +22,7 @@ _TURNS = 16  # before other events are heard
 _LEAST_ALLOWANCE_BYTES = 4 << 20
 _MOST_ALLOWANCE_BYTES = 64 << 20
 _ALLOWANCE_S = 0.05
+_DUE = itemgetter(0)
 
 
 class Way:
@@ -67,11 +70,12 @@ class Way:
         self._is_woken = True
 
     def delivered(self, flow: Flow, piece: Piece) -> None:
-        """A piece has been written."""
+        """A piece has been written. It was due when all before it were, repeated ones among them."""
         if piece.due_ns is not None:
-            is_late = piece.due_ns <= flow.late_until_ns
+            flow.due_ns = due_ns = max(piece.due_ns, flow.due_ns)
+            is_late = due_ns <= flow.late_until_ns
             flow.gauge.delivered(
-                piece.size, piece.start_ns, piece.end_ns, piece.due_ns, self._pace.now_ns(), held=is_late
+                piece.size, piece.start_ns, piece.end_ns, due_ns, self._pace.now_ns(), held=is_late
             )
 
     def step(self) -> None:
@@ -221,4 +225,9 @@ class Way:
             heapq.heappush(self._again, (passage.again_ns, self._count, flow, piece))
         else:
             piece.due_ns = passage.due_ns
-            self._due.append((passage.due_ns, flow))
+            if (
+                self._due and passage.due_ns < self._due[-1][0]
+            ):  # a mark was placed before bytes older than it
+                insort(self._due, (passage.due_ns, flow), key=_DUE)
+            else:
+                self._due.append((passage.due_ns, flow))

@@ -56,7 +56,7 @@ class Link:
         self._lease: tuple[str, Stream] | None = None
         self._is_scope = False
         self._scopes = 0
-        self._set: dict[str, str] = {}  # name of what was set, by direction
+        self._set: dict[Direction, Override] = {}
 
     @classmethod
     def at(cls, path: str | Path, link: str | None = None) -> Link:
@@ -85,16 +85,18 @@ class Link:
     def set(self, *, direction: Direction = "both", **said: Any) -> Override | None:
         """Make the link so from the next slot on, instead of what was set before; nothing said: as the sky.
 
-        What can be said: ``linkemu.client.effects.effects``.
+        Said of one direction, the other stays as it was set. What can be said:
+        ``linkemu.client.effects.effects``.
         """
-        row = effects(**said)
-        lift = self._was_set(direction)
-        made = self._change([self._row(row, direction)] if row else [], lift)
-        self._set = {way: name for way, name in self._set.items() if name not in lift}
-        if not made:
-            return None
-        self._set[direction] = made[0].name
-        return made[0]
+        row, before = effects(**said), self._was_set(direction)
+        meant: dict[Direction, Effects] = {direction: row} if row else {}
+        if direction != "both" and "both" in before:
+            meant = {"down" if direction == "up" else "up": before["both"].effects, **meant}
+        rows = [self._row(each, way) for way, each in meant.items()]
+        made = self._change(rows, [each.name for each in before.values()])
+        self._set = {way: each for way, each in self._set.items() if way not in before}
+        self._set.update(zip(meant, made, strict=True))
+        return made[-1] if row else None
 
     def impose(
         self, *, direction: Direction = "both", duration: str | float | None = None, **said: Any
@@ -211,14 +213,14 @@ class Link:
             asked["lease"] = self._held_lease()
         return [Override.of(each) for each in self._http.ask("POST", "/v1/batch", asked)["overrides"]]
 
-    def _was_set(self, direction: Direction) -> list[str]:
-        """Names to lift before something is set for a direction; both directions are set together."""
+    def _was_set(self, direction: Direction) -> dict[Direction, Override]:
+        """What was set for a direction, alone or together with the other, and still stands."""
         standing = {each.name for each in self.overrides()} if self._set else set()
-        return sorted(
-            name
-            for way, name in self._set.items()
-            if name in standing and (direction == "both" or way in (direction, "both"))
-        )
+        return {
+            way: each
+            for way, each in self._set.items()
+            if each.name in standing and (direction == "both" or way in (direction, "both"))
+        }
 
     def _held_lease(self) -> str:
         if self._lease is None:

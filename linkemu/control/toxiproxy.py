@@ -78,15 +78,15 @@ class Toxiproxy:
         wanted = _parsed(await forms.read(request))
         if not isinstance(wanted, list) or not all(isinstance(each, dict) for each in wanted):
             raise InputError("body", "expected a list of proxies")
+        for each in wanted:
+            self._told(each)  # all are sound before any is touched
         made = []
         for each in wanted:
-            door = next((door for door in await self._doors() if door["name"] == each.get("name")), None)
-            if door is not None and _is_same(door, each):
-                made.append(self._shown(door))
-                continue
-            if door is not None:
-                await self._close(door["name"])
-            made.append(await self._create(each))
+            door = next((door for door in await self._doors() if door["name"] == each["name"]), None)
+            if door is None:
+                made.append(await self._create(each))
+            else:
+                made.append(self._shown(door) if _is_same(door, each) else await self._move(door, each))
         return JSONResponse({"proxies": made}, 201)
 
     async def reset(self, request: Request) -> Response:
@@ -103,9 +103,7 @@ class Toxiproxy:
         door, wanted = await self._door(request), await _object(request)
         name = door["name"]
         if not _is_same(door, wanted):
-            await self._close(name)
-            merged = {"listen": door["listen"], "upstream": door["to"], "enabled": door["is_enabled"]}
-            return JSONResponse(await self._create({**merged, **wanted, "name": name}))
+            return JSONResponse(await self._move(door, {**_wanted(door), **wanted, "name": name}))
         if isinstance(wanted.get("enabled"), bool):
             await self._wire.ask("batch", doors={name: wanted["enabled"]})
         return JSONResponse(self._shown(await self._door(request)))
@@ -190,20 +188,40 @@ class Toxiproxy:
         await self._wire.ask("close", door=door)
 
     async def _create(self, wanted: Document) -> Document:
-        """Open a door over the first link."""
-        told = {
-            "name": wanted.get("name"),
-            "listen": wanted.get("listen") or "127.0.0.1:0",
-            "to": wanted.get("upstream"),
-            "link": next(iter(self._links)),
-        }
-        if any(door["name"] == told["name"] for door in await self._doors()):
+        if any(door["name"] == wanted.get("name") for door in await self._doors()):
             raise ResourceError("proxy", "already exists")
-        door = await self._wire.ask("open", door=forms.door(told, self._links))
+        return self._shown(await self._open(self._told(wanted), wanted))
+
+    async def _move(self, door: Document, wanted: Document) -> Document:
+        """Open a door at other addresses, without its toxics; if these can't be had it is as it was."""
+        told = self._told(wanted, door)
+        await self._wire.ask("close", door=door["name"])
+        try:
+            moved = await self._open(told, wanted)
+        except LinkemuError:
+            await self._open(self._told(_wanted(door), door), _wanted(door))
+            await self._doom(door["name"])
+            raise
+        await self._cure(door["name"])
+        return self._shown(moved)
+
+    async def _open(self, told: Document, wanted: Document) -> Document:
+        door: Document = await self._wire.ask("open", door=told)
         if wanted.get("enabled") is False:
             await self._wire.ask("batch", doors={door["name"]: False})
             door = {**door, "is_enabled": False}
-        return self._shown(door)
+        return door
+
+    def _told(self, wanted: Document, door: Document | None = None) -> Document:
+        """The door that a proxy asks for: a new one over the first link, or ``door`` elsewhere."""
+        asked = {
+            "name": wanted.get("name"),
+            "listen": wanted.get("listen") or "127.0.0.1:0",
+            "to": wanted.get("upstream"),
+            "link": next(iter(self._links)) if door is None else door["link"],
+        }
+        kept = {} if door is None else {key: door[key] for key in ("protocol", "outages", "uplink")}
+        return forms.door(asked, self._links) | kept
 
     async def _doors(self) -> list[Document]:
         doors: list[Document] = (await self._wire.ask("state"))["doors"]
@@ -223,13 +241,8 @@ class Toxiproxy:
         return toxic
 
     def _shown(self, door: Document) -> Document:
-        return {
-            "name": door["name"],
-            "listen": door["listen"],
-            "upstream": door["to"],
-            "enabled": door["is_enabled"],
-            "toxics": [toxic.shown() for toxic in self._known.toxics.get(door["name"], {}).values()],
-        }
+        toxics = self._known.toxics.get(door["name"], {}).values()
+        return {**_wanted(door), "toxics": [toxic.shown() for toxic in toxics]}
 
 
 def application(wire: Wire, links: Mapping[str, int]) -> ASGIApp:
@@ -238,6 +251,16 @@ def application(wire: Wire, links: Mapping[str, int]) -> ASGIApp:
     return NoBrowser(
         Starlette(routes=routes, exception_handlers={LinkemuError: _refuse, HTTPException: _refuse})
     )
+
+
+def _wanted(door: Document) -> Document:
+    """The proxy that asks for a door as it is."""
+    return {
+        "name": door["name"],
+        "listen": door["listen"],
+        "upstream": door["to"],
+        "enabled": door["is_enabled"],
+    }
 
 
 def _is_same(door: Document, wanted: Document) -> bool:

@@ -33,9 +33,10 @@ def run(
     start_s: float,
     serve: str | None,
     forward: Mapping[int, str],
+    capture: tuple[Path, str] | None,
     timeout_s: float,
 ) -> Finished:
-    """Run it over the sky of a recorded run, recording into ``into``.
+    """Run it over the sky of a recorded run, recording into ``into``; ``capture``: file, and of each packet.
 
     ResourceError if it takes longer than ``timeout_s`` of wall time; nothing of it is left then.
     """
@@ -44,6 +45,8 @@ def run(
     told += ["--serve", serve] if serve is not None else []
     for port, to in forward.items():
         told += ["--forward", f"{port}={to}"]
+    if capture is not None:
+        told += ["--pcapng", str(capture[0]), "--snap", capture[1]]
     whole = [sys.executable, "-m", "linkemu.cli.main", "exec", str(record), *told, "--", *command]
     try:
         ended = subprocess.run(

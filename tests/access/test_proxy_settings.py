@@ -173,6 +173,16 @@ def test_only_pieces_back_to_back_and_a_second_of_them_make_a_rate():
     assert rate(1001, held=(500,)) is None, "neither the one that waited for its sink nor the one after"
 
 
+def test_what_is_asked_is_the_rate_of_leaving_though_arrivals_are_pressed_together():
+    """Two seconds into it 100 ms of delay end: what is due then arrives at once, as none overtakes."""
+    gauge = Gauge("up", [(0, 9000 * MS)])
+    for k in range(3000):
+        due = max((k + 1) * MS + (106 if k < 2000 else 6) * MS, 2106 * MS if k >= 2000 else 0)
+        gauge.delivered(1000, k * MS, (k + 1) * MS, due, due)
+    report = gauge.report()
+    assert report.requested_rate_bps == report.achieved_rate_bps == pytest.approx(8e6)
+
+
 def test_lateness_by_a_deaf_client_is_not_ours():
     gauge = Gauge("down", [(0, 1000 * MS)])
     gauge.delivered(1000, 0, MS, 6 * MS, 900 * MS, held=True)

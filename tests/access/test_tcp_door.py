@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import statistics
@@ -63,9 +64,15 @@ class Sink:
 
 
 def test_bytes_come_out_as_they_went_in_both_ways_through_an_outage(tmp_path):
-    data = os.urandom(3 * MIB)
-    played = sky(100_000_000, dark=[(0.1, 0.4)])
-    with server(echo) as far, door(tmp_path, played, far.address) as way, way.connect() as client:
+    data = os.urandom(
+        6 * MIB
+    )  # half a second: begun at any time in the first light, it goes on in the second
+    played = sky(100_000_000, dark=[(0.4, 0.7)])
+    with (
+        server(echo) as far,
+        door(tmp_path, played, far.address, anchor="first-byte") as way,
+        way.connect() as client,
+    ):
         thread = threading.Thread(target=lambda: (client.sendall(data), client.shutdown(socket.SHUT_WR)))
         thread.start()
         assert read_all(client) == data
@@ -74,8 +81,8 @@ def test_bytes_come_out_as_they_went_in_both_ways_through_an_outage(tmp_path):
     assert [each.delivered_bytes for each in report.ways] == [len(data)] * 2
     assert report.connections == 1
     up = report.ways[0]
-    assert (up.edges[0].end_s, up.edges[1].start_s) == (0.1, 0.4)
-    assert up.edges[1].first_s >= 0.4
+    assert (up.edges[0].end_s, up.edges[1].start_s) == (0.4, 0.7)
+    assert up.edges[1].first_s >= 0.7
 
 
 def test_bulk_that_is_spliced_comes_out_as_it_went_in(tmp_path):
@@ -93,7 +100,8 @@ def test_bulk_that_is_spliced_comes_out_as_it_went_in(tmp_path):
 def test_nothing_arrives_in_an_outage_and_the_edges_are_sharp(tmp_path):
     dark = (0.6, 0.9)
 
-    def last_before_s() -> float:
+    def lateness() -> float:
+        """Of the last bytes before it, and how early the last piece left: in shares of their bounds."""
         sink = Sink()
         with server(sink) as far, door(tmp_path, sky(100_000_000, dark=[dark]), far.address) as way:
             with way.connect() as client:
@@ -106,11 +114,10 @@ def test_nothing_arrives_in_an_outage_and_the_edges_are_sharp(tmp_path):
         before = [size for at_s, size in arrivals if at_s <= before_s]
         assert sum(before) <= lit_s * 100_000_000 / 8  # what the light before it carries
         last, first = report.ways[0].edges[0].last_s, report.ways[0].edges[1].first_s
-        assert dark[0] - 0.003 <= last and dark[1] <= first
-        return before_s - way.began_s
+        assert dark[1] <= first
+        return max((before_s - way.began_s - dark[0] - DELAY_S) / 0.05, (dark[0] - last) / 0.003)
 
-    bound_s = dark[0] + DELAY_S + 0.05
-    assert least(last_before_s, bound_s) <= bound_s
+    assert least(lateness, 1.0) <= 1.0
 
 
 @pytest.mark.parametrize("rate_bps", [10_000_000, 200_000_000])
@@ -127,12 +134,13 @@ def test_the_rate_is_the_links_within_a_tenth_of_a_percent(tmp_path, rate_bps):
         total = 0
         for at_s, size in arrivals:
             total += size
+            assert 8 * total / rate_bps <= at_s - way.began_s - DELAY_S + 1e-6, "before its light"
             since_s = at_s - arrivals[0][0]
             late_s = since_s - 8 * total / rate_bps
             best[int(since_s / BIN_S)] = min(late_s, best.get(int(since_s / BIN_S), late_s))
         drifts = [(best[k + 3] - best[k]) / (3 * BIN_S) for k in best if k + 3 in best]
-        assert len(best) >= 9 and len(drifts) >= 6
-        return abs(statistics.median(drifts))
+        is_judged = len(best) >= 9 and len(drifts) >= 6
+        return abs(statistics.median(drifts)) if is_judged else math.inf
 
     assert least(drift, 1e-3) < 1e-3
 
@@ -149,11 +157,14 @@ def test_what_a_saturated_changing_link_carries_is_its_capacity(tmp_path):
             door(tmp_path, sky(80_000_000, dark=dark), far.address) as way,
             way.connect() as client,
         ):
-            blast(client, 1.9 - way.now_s())
+            begun_s = time.monotonic() - way.began_s
+            blast(client, 1.9 - begun_s)
             way.process.kill()
-        first_s, last_s = (sink.arrivals[0][i][0] - way.began_s - DELAY_S for i in (0, -1))
-        asked = (capacity.position(round(last_s * 1e9)) - capacity.position(round(first_s * 1e9))) / 8e9
-        return abs(sum(sink.totals) / asked - 1)
+        times_s = (sink.arrivals[0][i][0] - way.began_s - DELAY_S for i in (0, -1))
+        first, last = (capacity.position(round(at_s * 1e9)) / 8e9 for at_s in times_s)
+        (carried,) = sink.totals
+        assert carried <= last + 1, "before its light"
+        return abs(carried / (last - first) - 1)
 
     assert least(error, 0.02) <= 0.02
 
@@ -187,14 +198,17 @@ def test_each_direction_has_its_own_rate_and_the_server_may_be_on_the_ground(tmp
 
     played = sky(80_000_000, down_bps=8_000_000)
     with server(serve) as far, door(tmp_path, played, far.address, uplink="server") as way:
-        with way.connect() as client:
-            begun_s = time.monotonic()
-            client.sendall(b"?")
-            assert len(read_all(client)) == MIB
-            took_s = time.monotonic() - begun_s
+
+        def took_s() -> float:
+            with way.connect() as client:
+                begun_s = time.monotonic()
+                client.sendall(b"?")
+                assert len(read_all(client)) == MIB
+                return time.monotonic() - begun_s
+
+        assert 0.1 <= least(took_s, 0.9) < 0.9  # 1 s at the other direction's rate
         report = way.finish()
     assert [each.direction for each in report.ways] == ["down", "up"]
-    assert 0.1 <= took_s < 0.9  # 1 s at the other direction's rate
 
 
 def test_a_server_may_speak_first_and_a_client_may_close_its_half(tmp_path):
@@ -243,16 +257,18 @@ def test_connections_share_the_link_fairly(tmp_path):
         assert eventually(lambda: len(sink.arrivals) == count and all(sink.totals))
 
         def error() -> float:
+            """Of the rate and of the shares, in shares of their bounds."""
             begun, begun_s = sink.totals, way.now_s()
             assert eventually(lambda: sum(sink.totals) - sum(begun) >= 50_000_000)
             after, ended_s = sink.totals, way.now_s()
             assert sum(after) * 8 <= 200_000_000 * ended_s  # also what has waited for its reader
             carried = [late - early for early, late in zip(begun, after, strict=True)]
             mean = sum(carried) / count
-            assert all(0.9 * mean <= each <= 1.1 * mean for each in carried)
-            return abs(sum(carried) * 8 / (ended_s - begun_s) / 200_000_000 - 1)
+            unfair = max(abs(each - mean) for each in carried) / mean
+            rate_error = abs(sum(carried) * 8 / (ended_s - begun_s) / 200_000_000 - 1)
+            return max(rate_error / 0.02, unfair / 0.1)
 
-        assert least(error, 0.02) <= 0.02
+        assert least(error, 1.0) <= 1.0
 
 
 def test_time_may_begin_with_the_first_client(tmp_path):
@@ -312,31 +328,36 @@ def test_arq_lets_a_message_in_an_erased_slot_wait_a_round_trip(tmp_path):
 
 def test_reset_costs_connections_only_when_the_outage_lasts(tmp_path):
     played = sky(10**8, dark=[(0.3, 0.5), (2.0, 4.0)])
-    with server(echo) as far, door(tmp_path, played, far.address, outage="reset:0.4s") as way:
-        with way.connect() as client:
-            client.sendall(b"a")
-            assert exactly(client, 1) == b"a"
-            way.until(0.6)
-            client.sendall(b"b")
-            assert exactly(client, 1) == b"b"
-            with pytest.raises(ConnectionResetError):
-                client.recv(1)
-            assert 2.39 <= time.monotonic() - way.began_s < 2.9
-        assert way.finish().reset == 1
+
+    def reset_s() -> float:
+        with server(echo) as far, door(tmp_path, played, far.address, outage="reset:0.4s") as way:
+            with way.connect() as client:
+                client.sendall(b"a")
+                assert exactly(client, 1) == b"a"
+                way.until(0.6)
+                client.sendall(b"b")
+                assert exactly(client, 1) == b"b"
+                with pytest.raises(ConnectionResetError):
+                    client.recv(1)
+                at_s = way.now_s()
+            assert way.finish().reset == 1
+        return at_s
+
+    assert 2.39 <= least(reset_s, 2.9) < 2.9
 
 
 def test_refuse_turns_new_clients_away_and_keeps_the_others(tmp_path):
-    played = sky(10**8, dark=[(0.5, 1.2)])
+    played = sky(10**8, dark=[(1.0, 2.0)])
     with server(echo) as far, door(tmp_path, played, far.address, outage="refuse") as way:
         with way.connect() as client:
             client.sendall(b"a")
             assert exactly(client, 1) == b"a"
-            way.until(0.7)
+            way.until(1.1)
             with pytest.raises(ConnectionRefusedError):
                 way.connect()
             client.sendall(b"b")
             assert exactly(client, 1) == b"b"
-            assert time.monotonic() - way.began_s >= 1.2
+            assert time.monotonic() - way.began_s >= 2.0
         with way.connect() as later:
             later.sendall(b"c")
             assert exactly(later, 1) == b"c"
@@ -351,7 +372,7 @@ def test_half_open_forgets_the_far_side_and_answers_later_bytes_with_a_reset(tmp
         except ConnectionResetError:
             seen.append(time.monotonic())
 
-    played = sky(10**8, dark=[(0.4, 0.9)])
+    played = sky(10**8, dark=[(1.0, 1.5)])
     with (
         server(serve) as far,
         door(tmp_path, played, far.address, outage="half-open") as way,
@@ -367,7 +388,7 @@ def test_half_open_forgets_the_far_side_and_answers_later_bytes_with_a_reset(tmp
         client.settimeout(5.0)
         with pytest.raises(ConnectionResetError):
             client.recv(1)
-        assert time.monotonic() - way.began_s >= 0.9 + 2 * DELAY_S
+        assert time.monotonic() - way.began_s >= 1.5 + 2 * DELAY_S
 
 
 # Bad input and abuse

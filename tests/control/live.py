@@ -17,7 +17,7 @@ from doors import echo, exactly, server, sky
 
 from linkemu.access.launch import DataPlane
 from linkemu.access.settings import Address, Anchor, Door, Proxy
-from linkemu.client import Link
+from linkemu.client import Link, Override
 from linkemu.control.server import Control
 from linkemu.link.timeline import Sky
 
@@ -80,6 +80,11 @@ def echoed() -> Iterator[World]:
     """A world that several tests share, over a server that sends back; each leaves it as it was."""
     with server(echo) as far, world(far.address) as shared:
         yield shared
+
+
+def standing(link: Link) -> list[Override]:
+    """Those that nothing has ended: one that was lifted is shown until its slot's edge, a moment later."""
+    return [each for each in link.overrides() if each.end_s is None]
 
 
 def trip_s(client: socket.socket, data: bytes = b"x") -> float:

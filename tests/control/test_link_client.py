@@ -13,7 +13,7 @@ import time
 
 import pytest
 from doors import ROOT, eventually, exactly, server, sky
-from live import DELAY_S, World, trip_s, world
+from live import DELAY_S, World, standing, trip_s, world
 
 from linkemu.access.settings import Door
 from linkemu.client import AsyncLink, Every, Link
@@ -49,14 +49,14 @@ def test_what_is_set_replaces_what_was_set_and_nothing_is_the_sky(echoed):
     link = echoed.link
     link.set(delay="20 ms", rate="5 Mbit/s")
     link.set(delay="30 ms", direction="up")
-    (one,) = link.overrides() if len(link.overrides()) == 1 else link.overrides()[-1:]
+    one = standing(link)[-1]
     assert one.effects == {"delay_ns": 30_000_000}
     link.set(delay=0.04)
-    assert [each.effects for each in link.overrides()] == [{"delay_ns": 40_000_000}]
+    assert [each.effects for each in standing(link)] == [{"delay_ns": 40_000_000}]
     settled(link)
     assert delays_s(link) == (0.04, 0.04)
     assert link.set() is None
-    assert link.overrides() == []
+    assert standing(link) == []
 
 
 def test_an_outage_holds_the_bytes_of_a_connection_and_ends_with_its_block(echoed):
@@ -76,7 +76,7 @@ def test_an_outage_holds_the_bytes_of_a_connection_and_ends_with_its_block(echoe
             )
         client.settimeout(20.0)
         assert exactly(client, 4) == b"held"
-    assert outage.name not in [each.name for each in echoed.link.overrides()]
+    assert outage.name not in [each.name for each in standing(echoed.link)]
 
 
 def test_a_rate_is_set_above_the_skys_too(echoed):
@@ -95,9 +95,9 @@ def test_a_rate_is_set_above_the_skys_too(echoed):
 
 def test_an_exception_lifts_what_its_block_has_imposed(echoed):
     with pytest.raises(RuntimeError, match="client"), echoed.link.override(cap="1 Mbit/s"):
-        assert len(echoed.link.overrides()) == 1
+        assert len(standing(echoed.link)) == 1
         raise RuntimeError("the client under test failed")
-    assert echoed.link.overrides() == []
+    assert standing(echoed.link) == []
 
 
 def test_a_block_of_a_link_ends_what_was_set_in_it(echoed):
@@ -217,7 +217,7 @@ def test_the_report_is_that_of_the_doors(echoed):
 def test_wrong_words_are_refused(echoed, said, error):
     with pytest.raises(error):
         echoed.link.impose(**said)
-    assert echoed.link.overrides() == []
+    assert standing(echoed.link) == []
 
 
 def test_wrong_addresses_tokens_and_files(echoed, tmp_path):

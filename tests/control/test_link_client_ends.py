@@ -7,9 +7,9 @@ import threading
 
 import pytest
 from doors import eventually
-from live import World, sockets
+from live import World, sockets, standing
 
-from linkemu.client import AsyncLink, Link
+from linkemu.client import AsyncLink, Every, Link
 from linkemu.errors import AbsentError, InputError
 
 pytestmark = pytest.mark.acceptance
@@ -25,17 +25,41 @@ def test_a_refused_change_leaves_what_was_set_and_the_next_one_replaces_it(echoe
     echoed.link.set(cap="1 Mbit/s")
     with pytest.raises(InputError, match="no datagrams"):
         echoed.link.set(corrupt=0.5)
-    assert [each.effects for each in echoed.link.overrides()] == [{"rate_cap_bps": 10**6}]
+    assert [each.effects for each in standing(echoed.link)] == [{"rate_cap_bps": 10**6}]
     echoed.link.set(delay="20 ms")
-    assert [each.effects for each in echoed.link.overrides()] == [{"delay_ns": 20_000_000}]
+    assert [each.effects for each in standing(echoed.link)] == [{"delay_ns": 20_000_000}]
 
 
 def test_nothing_set_for_one_direction_leaves_the_other(echoed):
     echoed.link.set(direction="up", cap="1 Mbit/s")
     echoed.link.set(direction="down", cap="2 Mbit/s")
     assert echoed.link.set(direction="up") is None
-    (left,) = echoed.link.overrides()
+    (left,) = standing(echoed.link)
     assert (left.directions, left.effects) == (("down",), {"rate_cap_bps": 2 * 10**6})
+
+
+def test_one_direction_set_anew_leaves_the_other_as_both_were_set(echoed):
+    link = echoed.link
+    link.set(delay="20 ms", erasure=Every(7))
+    up = link.set(direction="up", cap="1 Mbit/s")
+    assert up is not None and (up.directions, up.effects) == (("up",), {"rate_cap_bps": 10**6})
+    both = {"delay_ns": 20_000_000, "erase_slots": {"every": 7}}
+    found = {each.directions: each.effects for each in standing(link)}
+    assert found == {("up",): up.effects, ("down",): both}
+    assert len({each.start_s for each in standing(link)}) == 1, "at one edge"
+    assert link.set(direction="up") is None
+    assert [(each.directions, each.effects) for each in standing(link)] == [(("down",), both)]
+    link.set(direction="down", delay="30 ms")
+    (down,) = standing(link)
+    assert (down.directions, down.effects) == (("down",), {"delay_ns": 30_000_000})
+    assert link.set() is None and standing(link) == []
+
+
+def test_nothing_set_for_one_direction_after_both_ends_it_there_alone(echoed):
+    echoed.link.set(cap="1 Mbit/s")
+    assert echoed.link.set(direction="down") is None
+    (left,) = standing(echoed.link)
+    assert (left.directions, left.effects) == (("up",), {"rate_cap_bps": 10**6})
 
 
 def test_a_block_that_was_refused_holds_no_lease(echoed):
@@ -113,7 +137,7 @@ async def test_a_task_cancelled_while_its_block_begins_leaves_nothing_imposed(ec
     with pytest.raises(asyncio.CancelledError):
         await task
     await asyncio.get_running_loop().shutdown_default_executor()  # whatever a thread still does, it has done
-    assert echoed.link.overrides() == []
+    assert standing(echoed.link) == []
     link.link.close()
 
 

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from doors import ROOT, blasting, echo, eventually, exactly, free_port, server, sky
+from doors import ROOT, blasting, echo, eventually, exactly, free_port, least, server, sky
 from live import World, trip_s, world
 
 from linkemu.access.gauge import DoorReport
@@ -65,17 +65,22 @@ def test_doors_of_one_link_share_its_rate():
             Door(("127.0.0.1", 0), one.address, name="one"),
             Door(("127.0.0.1", 0), two.address, name="two", outages=Outages.parse("refuse")),
         ]
-        with world(one.address, sky(40_000_000), doors) as at:
+        with world(one.address, sky(40_000_000), doors, anchor="first-byte") as at:
+
+            def unfair() -> float:
+                before = [each.bytes for each in sinks]
+                assert eventually(lambda: sum(each.bytes for each in sinks) - sum(before) >= 6_000_000)
+                after = [each.bytes for each in sinks]
+                now_s = at.link.state()["now_s"]
+                assert sum(after) * 8 <= 40_000_000 * now_s, "each alone would have had it all"
+                moved = [late - early for early, late in zip(before, after, strict=True)]
+                return 1 - min(moved) / max(moved)
+
             with blasting(at.connect("one")), blasting(at.connect("two")):
                 assert eventually(lambda: min(each.bytes for each in sinks) > 200_000)
-                began_s, before = time.monotonic(), [each.bytes for each in sinks]
-                assert eventually(lambda: sum(each.bytes for each in sinks) - sum(before) >= 6_000_000)
-                took_s, after = time.monotonic() - began_s, [each.bytes for each in sinks]
+                assert least(unfair, 0.3) < 0.3
                 assert eventually(lambda: all(each.ways[0].requested_rate_bps for each in reports_of(at)))
             reports = reports_of(at)
-    moved = [late - early for early, late in zip(before, after, strict=True)]
-    assert sum(moved) * 8 / took_s <= 40_000_000 * 1.1  # each alone would have had it all
-    assert min(moved) > 0.7 * max(moved)
     assert [each.name for each in reports] == ["one", "two"]
     for report in reports:
         assert report.ways[0].requested_rate_bps == pytest.approx(40_000_000, rel=1e-3)
@@ -89,20 +94,20 @@ def test_datagrams_go_first_and_streams_get_the_rest():
             Door(("127.0.0.1", 0), far.address, name="tcp"),
             Door(("127.0.0.1", 0), heard.getsockname(), "udp", name="udp"),
         ]
-        with world(far.address, sky(20_000_000), doors) as at:
+        with world(far.address, sky(20_000_000), doors, anchor="first-byte") as at:
             near = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             with blasting(at.connect("tcp")), near:
                 assert eventually(lambda: sink.bytes > 200_000)
-                began_s, before, sent = time.monotonic(), sink.bytes, 0
+                began_s, sent = time.monotonic(), 0
                 while sent < 1_500_000:  # 10 Mbit/s of datagrams
                     for _ in range(5):
                         near.sendto(bytes(1250), at.plane.addresses["udp"])
                         sent += 1250
                     moment(began_s + sent * 8 / 10_000_000)
-                took_s, moved = time.monotonic() - began_s, sink.bytes - before
                 delivered = reports_of(at)[1].ways[0].delivered_bytes
+                carried, now_s = sink.bytes + delivered, at.link.state()["now_s"]
             assert eventually(lambda: reports_of(at)[1].ways[0].delivered_bytes >= 0.9 * sent)
-    assert (moved + delivered) * 8 / took_s <= 20_000_000 * 1.15
+    assert carried * 8 <= 20_000_000 * 1.15 * now_s  # since the first byte, which is when time began
 
 
 def test_two_doors_for_datagrams_answer_their_own_clients():
@@ -163,7 +168,7 @@ def test_doors_play_links_of_their_own():
         doors = [Door(("127.0.0.1", 0), far.address, name=f"d{link}", link=link) for link in (0, 1)]
         with world(far.address, played, doors) as at, at.connect("d0") as near, at.connect("d1") as distant:
             assert trip_s(distant) >= 0.3
-            assert 0.01 <= trip_s(near) < 0.3
+            assert 0.01 <= least(lambda: trip_s(near), 0.3) < 0.3
             assert [link["link"] for link in at.link.state()["links"]] == ["g:near", "g:far"]
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import toxiproxy
-from doors import echo, eventually, server
-from live import World, trip_s, world
+from doors import echo, eventually, least, server
+from live import World, standing, trip_s, world
 
 from linkemu.access.settings import spoken
 
@@ -61,14 +61,14 @@ def test_the_client_library_of_others(shared):
     with pytest.raises(Exception, match="already exists"):
         outside.create(upstream=far, name="upload")
     with reach(proxy.listen) as client:
-        assert trip_s(client) < 0.2
+        assert least(lambda: trip_s(client), 0.2) < 0.2
         proxy.add_toxic(type="latency", attributes={"latency": 250})
         assert in_force(shared, 0.255)
         assert trip_s(client) >= 0.26
         assert list(proxy.toxics()) == ["latency_downstream"]
         assert proxy.destroy_toxic("latency_downstream")
         assert in_force(shared, 0.005)
-        assert trip_s(client) < 0.25
+        assert least(lambda: trip_s(client), 0.25) < 0.25
         with proxy.down():
             with pytest.raises(OSError):
                 trip_s(client)
@@ -111,7 +111,7 @@ def test_toxics_of_one_door_combine_are_changed_and_reset(shared):
     assert asked(shared, "GET", f"{toxics}/more")[0] == 404
     assert asked(shared, "POST", "/reset")[0] == 204
     assert asked(shared, "GET", "/proxies/door")[1]["toxics"] == []
-    assert shared.link.overrides() == []
+    assert standing(shared.link) == []
 
 
 def test_a_timeout_holds_the_bytes_and_then_resets(shared):
@@ -149,12 +149,60 @@ def test_a_proxy_is_moved_and_populated(shared):
     anywhere = [{"name": "a", "upstream": "127.0.0.1:9", "listen": "127.0.0.1:0"}]
     assert asked(shared, "POST", "/populate", anywhere)[1]["proxies"] == [moved]
     asked(shared, "POST", "/proxies/b/toxics", {"type": "latency", "attributes": {"latency": 100}})
-    assert len(shared.link.overrides()) == 1
+    assert len(standing(shared.link)) == 1
     assert asked(shared, "POST", "/proxies/b", {"upstream": "127.0.0.1:9"})[1]["toxics"] == []
-    assert shared.link.overrides() == [], "toxics go with their proxy"
+    assert standing(shared.link) == [], "toxics go with their proxy"
     assert asked(shared, "POST", "/reset")[0] == 204
     assert asked(shared, "GET", "/proxies/b")[1]["enabled"] is True
     for name in "ab":
+        assert asked(shared, "DELETE", f"/proxies/{name}")[0] == 204
+
+
+def test_a_proxy_that_can_not_be_moved_stays_what_it_was(shared):
+    door = asked(shared, "GET", "/proxies/door")[1]
+    latency = {"type": "latency", "attributes": {"latency": 50}}
+    reset = {"type": "reset_peer", "attributes": {"timeout": 10_000_000}}
+    for toxic in (latency, reset):
+        assert asked(shared, "POST", "/proxies/door/toxics", toxic)[0] == 200
+    before = asked(shared, "GET", "/proxies/door")[1]
+    with shared.connect() as client, socket.create_server(("127.0.0.1", 0)) as taken:
+        for wrong in (
+            {"listen": "nowhere"},
+            {"upstream": "nowhere:x"},
+            {"upstream": 5},
+            {"listen": "h:99999"},
+        ):
+            assert asked(shared, "PATCH", "/proxies/door", wrong)[0] == 400
+            assert asked(shared, "POST", "/populate", [{**door, **wrong}])[0] == 400
+        other = {"name": "other", "upstream": spoken(shared.far)}
+        assert asked(shared, "POST", "/populate", [other, {"name": "nameless"}])[0] == 400
+        assert asked(shared, "GET", "/proxies/other")[0] == 404, "all are sound before any is touched"
+        assert trip_s(client) >= 0.05, "wrong addresses cost no connection"
+        at = spoken(taken.getsockname()[:2])
+        assert asked(shared, "PATCH", "/proxies/door", {"listen": at})[0] == 409
+        assert asked(shared, "POST", "/populate", [{**door, "listen": at}])[0] == 409
+        with pytest.raises(OSError):
+            trip_s(client)
+    assert asked(shared, "GET", "/proxies/door")[1] == before
+    (told,) = shared.link.doors()
+    assert told["doom_s"] == 10_000
+    with shared.connect() as client:
+        assert trip_s(client) >= 0.05
+    assert asked(shared, "POST", "/reset")[0] == 204
+
+
+def test_a_moved_proxy_is_the_door_that_it_was(shared):
+    told = {"outage": "reset:30 s", "uplink": "server"}
+    shared.link.open_door("own", "127.0.0.1:9", **told)
+    shared.link.open_door("mail", "127.0.0.1:9", protocol="udp")
+    before = {each["name"]: each for each in shared.link.doors()}
+    for name in ("own", "mail"):
+        status, moved = asked(
+            shared, "POST", f"/proxies/{name}", {"upstream": "127.0.0.1:10", "enabled": False}
+        )
+        assert (status, moved["upstream"], moved["enabled"]) == (200, "127.0.0.1:10", False)
+        (now,) = (each for each in shared.link.doors() if each["name"] == name)
+        assert now == {**before[name], "to": "127.0.0.1:10", "is_enabled": False}
         assert asked(shared, "DELETE", f"/proxies/{name}")[0] == 204
 
 
@@ -183,7 +231,7 @@ def test_bad_input_is_answered_as_toxiproxy_does(shared, method, path, body, sta
     got, answer = asked(shared, method, path, body)
     assert (got, answer["status"]) == (status, status)
     assert "\n" not in answer["error"]
-    assert shared.link.overrides() == []
+    assert standing(shared.link) == []
 
 
 def test_browsers_are_turned_away(shared):

@@ -7,7 +7,7 @@ import json
 
 import pytest
 from doors import echo, server
-from live import world
+from live import standing, world
 
 from linkemu.access.settings import spoken
 
@@ -30,7 +30,7 @@ def test_toxics_of_a_proxy_with_a_long_name_are_told_apart() -> None:
         toxics = f"/proxies/{name}/toxics"
         for kind, attributes in (("latency", {"latency": 50}), ("bandwidth", {"rate": 100})):
             assert ask("POST", toxics, {"type": kind, "attributes": attributes}) == 200
-        assert len({each.name for each in at.link.overrides()}) == 2
+        assert len({each.name for each in standing(at.link)}) == 2
         assert ask("DELETE", f"{toxics}/latency_downstream") == 204
-        (left,) = at.link.overrides()
+        (left,) = standing(at.link)
         assert left.effects == {"rate_cap_bps": 800_000}

@@ -141,8 +141,20 @@ def test_doors_faults_time_and_report(project):
         import sys
         ask = "import socket; s = socket.create_connection(('10.71.0.2', 80), 20)"
         ask += "; s.sendall(b'hi'); print(s.recv(2))"
-        ended = link.exec([sys.executable, "-c", ask], forward={{80: f"127.0.0.1:{{port}}"}}, timeout="60 s")
+        seen = link.room / "seen.pcapng"
+        forward = {{80: f"127.0.0.1:{{port}}"}}
+        ended = link.exec(
+            [sys.executable, "-c", ask], forward=forward, timeout="60 s", pcapng=seen, snap="40 B"
+        )
         assert (ended.code, ended.stdout) == (0, "b'hi'" + chr(10)), ended.stderr
+        assert ended.report["capture"]["file"] == str(seen)
+        assert ended.report["capture"]["not_kept"] == 0 < ended.report["capture"]["packets"]
+        file, at, kept = seen.read_bytes(), 0, []
+        while at < len(file):  # the blocks of pcapng, of type 6 where a packet is in it
+            if file[at] == 6:
+                kept.append(int.from_bytes(file[at + 20 : at + 24], "little"))
+            at += int.from_bytes(file[at + 4 : at + 8], "little")
+        assert len(kept) == ended.report["capture"]["packets"] and max(kept) == 40
         assert 10.0 < ended.report["end_s"] < 20.0
         assert link.exec(["sh", "-c", "echo no >&2; exit 3"]).code == 3
         assert sorted(path.name for path in link.room.glob("exec-?")) == ["exec-1", "exec-2"]

@@ -224,10 +224,8 @@ class Way:
             flow.gauge.erased(piece.size)
             heapq.heappush(self._again, (passage.again_ns, self._count, flow, piece))
         else:
-            piece.due_ns = passage.due_ns
-            if (
-                self._due and passage.due_ns < self._due[-1][0]
-            ):  # a mark was placed before bytes older than it
-                insort(self._due, (passage.due_ns, flow), key=_DUE)
+            piece.due_ns = due_ns = passage.due_ns
+            if self._due and due_ns < self._due[-1][0]:  # a mark has its place before bytes older than it
+                insort(self._due, (due_ns, flow), key=_DUE)
             else:
-                self._due.append((passage.due_ns, flow))
+                self._due.append((due_ns, flow))

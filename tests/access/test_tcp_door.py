@@ -64,9 +64,7 @@ class Sink:
 
 
 def test_bytes_come_out_as_they_went_in_both_ways_through_an_outage(tmp_path):
-    data = os.urandom(
-        6 * MIB
-    )  # half a second: begun at any time in the first light, it goes on in the second
+    data = os.urandom(6 * MIB)  # half a second: begun in the first light, it goes on in the second
     played = sky(100_000_000, dark=[(0.4, 0.7)])
     with (
         server(echo) as far,

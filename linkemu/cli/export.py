@@ -115,7 +115,7 @@ def _finish(data: bytes, notes: tuple[Note, ...], chosen: Form, out: Path | None
 def tell(notes: tuple[Note, ...]) -> None:
     """Notes on stderr, a line each."""
     for note in notes:
-        typer.echo(f"linkemu: {note}", err=True)
+        output.say(str(note))
 
 
 def save(path: Path, data: bytes) -> None:

@@ -15,8 +15,6 @@ from linkemu.errors import InputError
 if TYPE_CHECKING:
     from linkemu.runtime.layout import Marker
 
-ANSWER_S = 5.0
-
 
 class Kind(StrEnum):
     """What can be put on a link, and on a node."""
@@ -125,7 +123,7 @@ def fault(
         row |= _effect(kind, {key: value for key, value in figures.items() if value is not None}, of)
         topic, order = "fault", {"faults": [row | {"name": name or ordering.new_name(str(kind))}]}
     links = ordering.links(marker)
-    effective = [_named(row, links) for row in ordering.give(marker, topic, order, ANSWER_S)]
+    effective = [_named(row, links) for row in ordering.give(marker, topic, order)]
     if json:
         output.document({"scenario": marker.scenario, "effective": effective})
     else:

@@ -94,11 +94,7 @@ def proxy(
     given = _given_door(listen, to, udp, outage, uplink) if to else None
     source = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop))
     read, played = source.played.scenario, source.played.sky
-    if given is None:
-        doors = _own_doors(source)
-    else:
-        name = settings.struck(played) or given.name
-        doors = (replace(given, link=settings.choose_link(played, link), name=name),)
+    doors = _own_doors(source) if given is None else (_on_link(given, played, link),)
     told = settings.Proxy(
         Path(),
         doors,
@@ -126,6 +122,13 @@ def _given_door(listen: str, to: str, udp: bool, outage: str, uplink: str) -> Do
         outages,
         "server" if uplink == "server" else "client",
     )
+
+
+def _on_link(door: Door, sky: Sky, link: str | None) -> Door:
+    """The same over the link that is meant, under the name that scheduled faults of doors give it."""
+    from linkemu.access import settings
+
+    return replace(door, link=settings.choose_link(sky, link), name=settings.struck(sky) or door.name)
 
 
 def _own_doors(source: Source) -> tuple[Door, ...]:

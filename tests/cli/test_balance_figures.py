@@ -148,5 +148,8 @@ def test_radios_and_beacons_are_told_of_the_direction_that_they_receive(
         f"down: the way back carries {a_second:.1f} reports of {balancetables.REPORT} B a second; "
         f"with half of them, each answers for {format_bytes(155e6 / 8 / (a_second / 2))}",
     ]
+    for radio_bps, is_thin in ((154_000, True), (155_000, False)):  # 155 Mbit/s is not above a thousandfold
+        balancetables.show_pass(result(space=replace(SPACE, modes=(), radio_bps=radio_bps), up=dumb))
+        assert ("the way back" in printed(capsys)[-1]) == is_thin
     balancetables.show_pass(result(space=replace(SPACE, modes=()), up=dumb))
     assert printed(capsys)[-1] == "up: a beacon and no data; nothing acknowledges what comes the other way"

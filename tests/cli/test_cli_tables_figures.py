@@ -76,7 +76,8 @@ def test_a_window_of_a_forecast_counts_what_lies_within_it() -> None:
         erased=[(2500, 1500), (15_000, 2000)],
         dark=[(4.0, 10.0, Cause.CLOUD)],
     )
-    sky = Sky.of(up, constant("g", "s", Direction.DOWN, 80_000_000, 0.002, 20.0), header={"eclipses": []})
+    down = constant(*("g", "s", Direction.DOWN, 80_000_000, 0.002, 20.0), dark=[(0.5, 1.0, Cause.BELOW_MASK)])
+    sky = Sky.of(up, down, header={"eclipses": []})
     windows = tuple(
         Window(0, "s", start_s, end_s, ((0.0, 1),), ((0.0, 0.0),), 52.0)
         for start_s, end_s in ((14.0, 15.0), (2.0, 12.0))
@@ -105,9 +106,14 @@ def test_a_window_of_a_forecast_counts_what_lies_within_it() -> None:
     outages = [
         (each["direction"], each["start_s"], each["duration_s"], each["cause"]) for each in told["outages"]
     ]
-    assert outages == [("up", 2.5, 1.5, "fade"), ("up", 4.0, 6.0, "cloud"), ("up", 15.0, 2.0, "fade")]
-    assert told["outages"][0]["start"] == "2024-05-10T18:50:38.500000Z"
-    assert not any(each["known_in_advance"] for each in told["outages"])
+    assert outages == [
+        ("down", 0.5, 0.5, "below_mask"),
+        ("up", 2.5, 1.5, "fade"),
+        ("up", 4.0, 6.0, "cloud"),
+        ("up", 15.0, 2.0, "fade"),
+    ]
+    assert told["outages"][1]["start"] == "2024-05-10T18:50:38.500000Z"
+    assert [each["known_in_advance"] for each in told["outages"]] == [True, False, False, False]
 
 
 def test_a_table_of_passes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,6 +188,12 @@ def test_outages_beyond_thirty_are_counted(count: int, capsys: pytest.CaptureFix
 def test_outages_that_only_resemble_each_other_stay_apart(other: dict[str, Any]) -> None:
     rows = [outage("up", 1.0, 6.0), other]
     assert skytables.joined(rows) == rows
+
+
+def test_outages_of_both_directions_are_joined_across_others_between_them() -> None:
+    other = outage("up", 1.05, 3.0, satellite="t")
+    rows = [outage("up", 1.0, 6.0), other, outage("down", 1.1, 6.0)]
+    assert skytables.joined(rows) == [outage("both", 1.0, 6.0), other]
 
 
 def test_the_difference_of_two_runs() -> None:

@@ -17,6 +17,7 @@ from linkemu.cli import chartdata
 from linkemu.cli.main import app
 from linkemu.errors import InputError
 from linkemu.forecast import Forecast, forecast
+from linkemu.forecast.meeting import Meeting
 from linkemu.machine import Direction
 
 pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
@@ -39,9 +40,25 @@ def test_a_contact_second_by_second(demo: Forecast) -> None:
         inside = np.isfinite(way.low_dBm)
         assert np.all(way.low_dBm[inside] < way.power_dBm[inside])
         assert np.all(way.power_dBm[inside] < way.high_dBm[inside])
+        assert _shares(meeting, direction, int(data.t_s[at[40]]), way, at[40]) == pytest.approx(
+            (0.01, 0.01), abs=2e-3
+        )
+        lit = way.rate_bps == rate
+        assert way.margin_dB[at[40]] > 0.0 and np.ptp((way.power_dBm - way.margin_dB)[lit & inside]) < 0.01
         assert way.rate_bps[at[40]] == rate and way.erased[at[40]] == 0.0
         assert way.erased[at[5]] == 1.0  # under the cloud, before anybody notices
         assert way.rate_bps[at[9]] == 0.0 and np.isnan(way.erased[at[9]])
+
+
+def _shares(
+    meeting: Meeting, direction: Direction, second: int, way: chartdata.Way, k: int
+) -> tuple[float, float]:
+    """Of the slots of a second, how many are darker than its lower bound, and brighter than its upper one."""
+    light = meeting.light[direction]
+    first = round(second * 1e9) // light.fading.slot_ns + light.first_slot
+    level_dB = 10.0 * np.log10(light.fading.relative(first, first + 10**9 // light.fading.slot_ns))
+    drawn_dB = way.power_dBm[k] + level_dB
+    return float(np.mean(drawn_dB < way.low_dBm[k])), float(np.mean(drawn_dB > way.high_dBm[k]))
 
 
 def test_shares_of_seconds() -> None:

@@ -112,6 +112,7 @@ def exec(
     forwards = tuple(_forward(text) for text in forward or ())
     places.check_file(json, "--json")
     places.check_file(pcapng, "--pcapng")
+    places.check_file(control_file, "--control-file")
     snap_bytes = readers.snap(snap)
     sources.make_room(record)
     played = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop)).played

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkemu.cli import output, readers
+from linkemu.cli import output, places, readers
 from linkemu.cli.export import SKIES, form_of, pair_of, save, tell
 from linkemu.errors import InputError, ResourceError
 
@@ -57,6 +57,8 @@ def import_(
     """
     from linkemu.exchange import forms, planned
 
+    places.check_file(out, "--out")
+    places.check_directory(plans, "--plans")
     chosen = form_of(form, file)
     if down is not None and chosen is not forms.Form.MAHIMAHI:
         raise InputError("--down", "belongs to mahimahi's traces")

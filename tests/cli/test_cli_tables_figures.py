@@ -10,7 +10,7 @@ import pytest
 
 from linkemu import scenario
 from linkemu.cli import availability, diff, passes, skytables, verdict
-from linkemu.forecast import Forecast
+from linkemu.forecast import Forecast, start
 from linkemu.link.timeline import Cause, Sky, constant
 from linkemu.machine import Direction
 from linkemu.orbit.passes import Pass
@@ -164,6 +164,13 @@ def test_a_year(capsys: pytest.CaptureFixture[str]) -> None:
         "clear zenith: g 50.0 %, h 75.0 %; at least one 80.0 %",
         "g and h both under cloud: 20.0 %, 12.5 % if their skies had nothing in common",
     ]
+
+
+def test_a_study_that_ends_long_after_its_elements_says_that_its_passes_are_typical() -> None:
+    read = scenario.load("demo")
+    epoch = start.epoch(read, start.choose(read))
+    told = [availability._warnings(read, epoch, days) for days in (1.0, start.OLD_days + 1.0)]
+    assert [any("typical ones" in line for line in lines) for lines in told] == [False, True]
 
 
 @pytest.mark.parametrize("count", [30, 31, 35])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def test_a_contact_second_by_second(demo: Forecast) -> None:
     link, meeting = chartdata.choose(demo, None, None, None)
     data = chartdata.contact(demo, link, meeting)
     at = {int(t): k for k, t in enumerate(data.t_s)}
+    assert set(data.t_s % 1.0) == {0.5}
     assert data.elevation_deg[at[25]] == pytest.approx(52.1, abs=0.1)
     for direction, rate in ((Direction.UP, 155e6), (Direction.DOWN, 1244e6)):
         way = data.ways[direction]
@@ -85,6 +87,18 @@ def test_arcs_tell_every_pass_in_pieces_that_touch(demo: Forecast) -> None:
     for one, two in itertools.pairwise(arcs):
         assert one.azimuth_rad[-1] == two.azimuth_rad[0]
     assert "COMM" in {arc.state.name for arc in arcs if arc.state is not None}
+
+
+def test_contacts_are_numbered_in_the_order_of_time_and_the_longest_is_meant(demo: Forecast) -> None:
+    (link,) = demo.links
+    (meeting,) = link.meetings
+    later, first = (
+        replace(meeting, contact=replace(meeting.contact, start_s=start_s, end_s=end_s))
+        for start_s, end_s in ((500.0, 520.0), (100.0, 200.0))
+    )
+    several = replace(demo, links=(replace(link, meetings=(later, first)),))
+    chosen = [chartdata.choose(several, None, None, number)[1] for number in (1, 2, None)]
+    assert chosen == [first, later, first]
 
 
 def test_a_contact_that_is_not_there_is_said(demo: Forecast) -> None:

@@ -68,18 +68,10 @@ def availability(
           --lat 36.1 --lon -79.95 --alt 273 --table configs/weather/greensboro.tmy3.csv --year 2024
     """
     from linkemu.forecast import start
-    from linkemu.scenario import load
     from linkemu.study.availability import Settings
 
     place = {"--norad": norad, "--lat": lat, "--lon": lon, "--alt": alt, "--mask": mask}
-    if scenario is not None:
-        adhoc = {"--tle": tle, **place, "--table": table, "--cover": cover}
-        options.refuse(adhoc, "belongs to --tle, not to a scenario")
-        read = load(scenario)
-    elif tle is not None:
-        read = _ad_hoc(tle, place, table, cover)
-    else:
-        raise InputError("availability", "give a scenario file, or --tle FILE with --norad, --lat and --lon")
+    read = _read(scenario, tle, place, table, cover)
     if year is not None:
         options.refuse({"--days": days}, "goes with the scenario's start, not with --year")
         first, last = (datetime(each, 1, 1, tzinfo=UTC) for each in (year, year + 1))
@@ -93,6 +85,21 @@ def availability(
         output.document({"scenario": read.name, "margin_dB": settings.margin_dB, **document})
     else:
         _show(document, settings)
+
+
+def _read(
+    path: Path | None, tle: Path | None, place: dict[str, Any], table: Path | None, cover: float | None
+) -> Scenario:
+    """The scenario of the file, or that of the options; InputError if they tell neither, or both."""
+    from linkemu.scenario import load
+
+    if path is not None:
+        adhoc = {"--tle": tle, **place, "--table": table, "--cover": cover}
+        options.refuse(adhoc, "belongs to --tle, not to a scenario")
+        return load(path)
+    if tle is None:
+        raise InputError("availability", "give a scenario file, or --tle FILE with --norad, --lat and --lon")
+    return _ad_hoc(tle, place, table, cover)
 
 
 def _ad_hoc(tle: Path, place: dict[str, Any], table: Path | None, cover: float | None) -> Scenario:

@@ -1,6 +1,6 @@
 """Options of commands whose link can be changed while they run: ``--control`` and its company.
 
-The server binds before anything is compiled, and a person is told where it listens on stderr.
+The server binds before any client comes, and a person is told where it listens on stderr.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from rich.table import Column
 from rich.text import Text
 
 from linkemu.cli import output
+from linkemu.cli.crossed import share
 from linkemu.cli.stationdoor import Custody, Sight, StationDoor
 from linkemu.errors import LinkemuError, ResourceError
 from linkemu.units import format_bytes, format_duration, format_rate
@@ -84,7 +85,8 @@ def follow(
         while not custody.ended:
             sight = next(each for each in door.sights() if each.satellite == custody.satellite)
             known = outlook.cause(door.station, custody.satellite, custody.action) if outlook else None
-            drawn.show(custody.done_bytes, custody.size_bytes, f"{custody.state}; {state(sight, known)}")
+            size = custody.size_bytes
+            drawn.show(round(share(custody) * (size or 0)), size, f"{custody.state}; {state(sight, known)}")
             if timeout_s is not None and time.monotonic() - began > timeout_s:
                 raise ResourceError(
                     custody.name, f"still {custody.state} after {timeout_s:g} s; {door.station} goes on"

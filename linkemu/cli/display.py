@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from linkemu.cli import output
-from linkemu.cli.narrator import fraction
+from linkemu.cli.crossed import share
 from linkemu.cli.picture import Link, Picture, why
 from linkemu.telemetry import Beam, NodeState, TransferState
 from linkemu.units import format_bytes, format_duration, format_length, format_rate
@@ -192,7 +192,7 @@ def transfers(picture: Picture, now: float) -> Group:
 
 
 def _transfer_cells(transfer: TransferState, with_station: bool) -> tuple[RenderableType, ...]:
-    share = fraction(transfer)
+    done = share(transfer)
     size = "" if transfer.size_bytes is None else format_bytes(transfer.size_bytes)
     rate = size if transfer.ended or not transfer.rate_bps else format_rate(transfer.rate_bps)
     return (
@@ -200,8 +200,8 @@ def _transfer_cells(transfer: TransferState, with_station: bool) -> tuple[Render
         Text.assemble(
             (transfer.name, "bold"), (f" {transfer.node}" if with_station else "", "dim"), overflow="ellipsis"
         ),
-        ProgressBar(total=1.0, completed=share, complete_style="green", finished_style="bold green"),
-        Text(f"{100 * share:.0f} %"),
+        ProgressBar(total=1.0, completed=done, complete_style="green", finished_style="bold green"),
+        Text(f"{100 * done:.0f} %"),
         Text(rate),
         Text(transfer.state, style=_TRANSFER_STYLE.get(transfer.state, "")),
     )

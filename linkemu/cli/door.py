@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from linkemu.cli import output
 from linkemu.errors import LinkemuError
 
 FAILED = 1
@@ -117,7 +118,7 @@ def _leave(ctx: Any, error: BaseException) -> NoReturn:
 
 def _say(problem: str) -> None:
     line = " ".join(problem.split())
-    typer.echo(f"linkemu: {line}", err=True)
+    output.say(line)
 
 
 def _mute_stdout() -> None:

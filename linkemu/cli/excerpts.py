@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linkemu.cli import readers
 from linkemu.errors import InputError
 
 if TYPE_CHECKING:
     from linkemu.record.excerpt import Excerpt
 
 _SECONDS = re.compile(r"[+-]?\d+(\.\d+)?")
-_MOST_ROUNDS = 1_000_000
 
 From = Annotated[
     str | None,
@@ -56,7 +56,7 @@ class Given:
             0 if self.start is None else moment_ns(self.start, epoch),
             None if self.length is None else _length_ns(self.length),
             Fraction(1) if self.slow is None else _factor(self.slow),
-            1 if self.loop is None else _rounds(self.loop),
+            1 if self.loop is None else readers.rounds(self.loop),
             0 if self.shift is None else _duration_ns(self.shift, "--shift"),
         )
 
@@ -135,9 +135,3 @@ def _factor(text: str) -> Fraction:
     if not Fraction(1, 1000) <= factor <= 1000:
         raise InputError("--slow", f"{text} is out of range, expected a factor from 0.001 to 1000")
     return factor
-
-
-def _rounds(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_ROUNDS:
-        raise InputError("--loop", f"{text!r} is out of range, expected 1 to {_MOST_ROUNDS} rounds")
-    return int(text)

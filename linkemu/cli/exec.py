@@ -18,8 +18,9 @@ from linkemu.cli import control as controls
 from linkemu.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
-    from linkemu.access.exec_capture import Captured
+    from linkemu.access.exec_capture import Capture, Captured
     from linkemu.access.exec_order import Forward, Order
+    from linkemu.control.server import Control
     from linkemu.link.timeline import Sky
     from linkemu.record.played import Played, Row
     from linkemu.record.recording import Recording
@@ -103,45 +104,67 @@ def exec(
       linkemu exec recorded/demo --from 10 --record recorded/ping -- ping -c 5 10.71.0.2
       linkemu exec configs/demo.toml --forward 8080=localhost:8080 --json report.json -- curl -T photo.raw http://10.71.0.2:8080/
     """
-    from linkemu.access import exec_capture, exec_order, exec_run
+    from linkemu.access.exec_capture import Capture
+    from linkemu.access.exec_order import Order
     from linkemu.access.settings import choose_link
-    from linkemu.runtime.stopping import Stopping
 
-    if not command:
-        raise InputError("COMMAND", "is missing: what to run, after --")
-    if shutil.which(command[0]) is None:
-        raise InputError("COMMAND", f"{command[0]}: no such command")
+    words = _command(command)
     forwards = tuple(_forward(text) for text in forward or ())
     places.check_file(json, "--json")
     places.check_file(pcapng, "--pcapng")
+    places.check_file(control_file, "--control-file")
     snap_bytes = readers.snap(snap)
     sources.make_room(record)
-    source = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop))
-    read, played = source.played.scenario, source.played.sky
-    number = choose_link(played, link)
-    _check_ways(played, number)
-    order = exec_order.Order(
-        command=tuple(command),
+    played = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop)).played
+    number = choose_link(played.sky, link)
+    _check_ways(played.sky, number)
+    order = Order(
+        command=words,
         serve=serve,
         forwards=forwards,
         link=number,
-        start_ns=beginning.start_ns(played, {number}, start_at),
+        start_ns=beginning.start_ns(played.sky, {number}, start_at),
         queue_bytes=queue,
-        hold_s=10.0 if read is None else read.queue.hold_s,
-        faults=source.played.faults,
+        hold_s=10.0 if played.scenario is None else played.scenario.queue.hold_s,
+        faults=played.faults,
         carrier=carrier,  # type: ignore[arg-type]  # by its parser
     )
-    capture = None if pcapng is None else exec_capture.Capture(pcapng, snap_bytes, source.played.epoch_ns)
-    kept = None if record is None else _begin(record, order, source.played)
+    capture = None if pcapng is None else Capture(pcapng, snap_bytes, played.epoch_ns)
+    with controls.bound(control, control_file, None) or nullcontext() as served:
+        code = _run(order, played, served, capture, record, json)
+    raise typer.Exit(code)
+
+
+def _command(words: list[str] | None) -> tuple[str, ...]:
+    """What to run, if it is there."""
+    if not words:
+        raise InputError("COMMAND", "is missing: what to run, after --")
+    if shutil.which(words[0]) is None:
+        raise InputError("COMMAND", f"{words[0]}: no such command")
+    return tuple(words)
+
+
+def _run(
+    order: Order,
+    played: Played,
+    control: Control | None,
+    capture: Capture | None,
+    record: Path | None,
+    json: Path | None,
+) -> int:
+    """Until the command's end; then what came of it, in the record and in the report. Its exit code."""
+    from linkemu.access import exec_run
+    from linkemu.runtime.stopping import Stopping
+
+    kept = None if record is None else _begin(record, order, played)
     # Both are for the command, and no reason to lose its report.
     with Stopping(signal.SIGINT), Stopping(signal.SIGTERM) as stopping:
-        with controls.bound(control, control_file, None) or nullcontext() as served:
-            operator = None if served is None else served.start_apart(played)
-            outcome = exec_run.run(order, played, operator, capture, stopping=stopping)
+        operator = None if control is None else control.start_apart(played.sky)
+        outcome = exec_run.run(order, played.sky, operator, capture, stopping=stopping)
         if kept is not None and outcome.report is not None:
-            _finish(kept, order, source.played, outcome.report, outcome.faults)
+            _finish(kept, order, played, outcome.report, outcome.faults)
         _tell(outcome.report, outcome.captured, json)
-    raise typer.Exit(outcome.code)
+    return outcome.code
 
 
 def _begin(directory: Path, order: Order, played: Played) -> Recording:

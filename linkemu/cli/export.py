@@ -76,26 +76,27 @@ def export(
 
     if json and out is None:
         raise InputError("--json", "goes to stdout, so the result needs --out FILE")
-    chosen = _form(form, out)
+    chosen = form_of(form, out)
     places.check_file(out, "--out")
     played = sources.find(source, sky, excerpts.Given(start, length)).played
     moment = played.epoch if epoch is None else readers.instant(epoch, "--epoch")
     if chosen is forms.Form.PCAPNG:
         from linkemu.cli.capturing import captured
 
-        _finish(*captured(played, readers.snap(snap)), chosen, out, json)
-        return
-    writing = forms.Writing(
-        moment,
-        planned,
-        absolute,
-        _scale(scale),
-        round(readers.step(step) * 1e9),
-        None if link is None else _way(played.sky, link, direction),
-        _places(played, moment) if chosen is forms.Form.CZML else None,
-        str(played.sky.header.get("name", "linkemu")),
-    )
-    _finish(*forms.dump(played.sky, chosen, writing), chosen, out, json)
+        made = captured(played, readers.snap(snap))
+    else:
+        writing = forms.Writing(
+            moment,
+            planned,
+            absolute,
+            _scale(scale),
+            round(readers.step(step) * 1e9),
+            None if link is None else _way(played.sky, link, direction),
+            _places(played, moment) if chosen is forms.Form.CZML else None,
+            str(played.sky.header.get("name", "linkemu")),
+        )
+        made = forms.dump(played.sky, chosen, writing)
+    _finish(*made, chosen, out, json)
 
 
 def _finish(data: bytes, notes: tuple[Note, ...], chosen: Form, out: Path | None, json: bool) -> None:
@@ -115,7 +116,7 @@ def _finish(data: bytes, notes: tuple[Note, ...], chosen: Form, out: Path | None
 def tell(notes: tuple[Note, ...]) -> None:
     """Notes on stderr, a line each."""
     for note in notes:
-        typer.echo(f"linkemu: {note}", err=True)
+        output.say(str(note))
 
 
 def save(path: Path, data: bytes) -> None:
@@ -125,14 +126,15 @@ def save(path: Path, data: bytes) -> None:
         raise ResourceError(str(path), error.strerror or str(error)) from None
 
 
-def _form(told: str | None, out: Path | None) -> Form:
+def form_of(told: str | None, file: Path | None) -> Form:
+    """The format that is told, else that of the file's name."""
     from linkemu.exchange import forms
 
-    if told is None:
-        if out is None:
-            raise InputError("--out", f"expected a file, or --format {FORMATS}")
-        return forms.guessed(out)
-    return forms.Form(readers.one_of("--format", *forms.Form)(told))
+    if told is not None:
+        return forms.Form(readers.one_of("--format", *forms.Form)(told))
+    if file is None:
+        raise InputError("--out", f"expected a file, or --format {FORMATS}")
+    return forms.guessed(file)
 
 
 def _scale(text: str) -> Fraction:

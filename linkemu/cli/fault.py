@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from linkemu import units
 from linkemu.cli import live, options, output
 from linkemu.errors import InputError
-
-if TYPE_CHECKING:
-    from linkemu.runtime.layout import Marker
-
-ANSWER_S = 5.0
 
 
 class Kind(StrEnum):
@@ -109,23 +104,24 @@ def fault(
         raise InputError("fault", "expected either --kind or --lift")
     figures = {"every": every, "share": share, "rate": rate, "delay": delay, "late": late}
     of_links = {"--link": link, "--name": name} | {f"--{key}": value for key, value in figures.items()}
-    if kind is None:
-        options.refuse({"--node": node, "--for": lasts_s, **of_links}, "has no meaning with --lift")
-    marker = live.session(directory)
+    lasting = {} if lasts_s is None else {"duration_s": lasts_s}
     order: dict[str, Any]
     if kind is None:
+        options.refuse({"--node": node, "--for": lasts_s, **of_links}, "has no meaning with --lift")
         topic, order = "fault", {"lift": None if lift == "all" else lift}
     elif kind in (Kind.KILL, Kind.FREEZE):
         options.refuse(of_links, f"is of faults of links, and {kind} is one of a node")
-        topic, order = "node", _strike(kind, node) | _lasting(lasts_s)
+        topic, order = "node", _strike(kind, node) | lasting
     else:
-        if node is not None:
-            raise InputError("--node", f"{kind} is a fault of a link")
-        row = _whose(marker, link) | {"direction": str(direction)} | _lasting(lasts_s)
-        row |= _effect(kind, {key: value for key, value in figures.items() if value is not None}, of)
-        topic, order = "fault", {"faults": [row | {"name": name or ordering.new_name(str(kind))}]}
+        options.refuse({"--node": node}, f"{kind} is a fault of a link")
+        effect = _effect(kind, {key: value for key, value in figures.items() if value is not None}, of)
+        called = {"name": name or ordering.new_name(kind)}
+        topic, order = "fault", {"faults": [{"direction": str(direction), **lasting, **effect, **called}]}
+    marker = live.session(directory)
     links = ordering.links(marker)
-    effective = [_named(row, links) for row in ordering.give(marker, topic, order, ANSWER_S)]
+    for row in order.get("faults", ()):
+        row |= _whose(links, link)
+    effective = [_named(row, links) for row in ordering.give(marker, topic, order)]
     if json:
         output.document({"scenario": marker.scenario, "effective": effective})
     else:
@@ -182,11 +178,8 @@ _FIGURES: dict[Kind, tuple[frozenset[str], frozenset[str]]] = {  # needed, possi
 }
 
 
-def _whose(marker: Marker, link: str | None) -> dict[str, Any]:
+def _whose(links: list[tuple[str, str]], link: str | None) -> dict[str, Any]:
     """Station and satellite of the link that is meant, or of the only one."""
-    from linkemu.cli import ordering
-
-    links = ordering.links(marker)
     if link is None and len(links) == 1:
         return dict(zip(("station", "satellite"), links[0], strict=True))
     names = ", ".join(":".join(each) for each in links)
@@ -196,10 +189,6 @@ def _whose(marker: Marker, link: str | None) -> dict[str, Any]:
     if (station, satellite) not in links:
         raise InputError("--link", f"there is no link {link}; there are: {names}")
     return {"station": station, "satellite": satellite}
-
-
-def _lasting(lasts_s: float | None) -> dict[str, Any]:
-    return {} if lasts_s is None else {"duration_s": lasts_s}
 
 
 def _named(row: dict[str, Any], links: list[tuple[str, str]]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkemu.cli import output, readers
-from linkemu.cli.export import SKIES, pair_of, save, tell
+from linkemu.cli import output, places, readers
+from linkemu.cli.export import SKIES, form_of, pair_of, save, tell
 from linkemu.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from linkemu.link.timeline import Sky
 
 _LARGEST = 1 << 30  # bytes of a file that is read whole
+_NAMED = 8  # links whose names are shown
 
 
 def import_(
@@ -54,12 +55,13 @@ def import_(
       linkemu import lte.up --down lte.down --delay "20 ms" --out lte.sky
       linkemu import measured.csv --link graz:cubesat --out measured.sky
     """
-    from linkemu import units
     from linkemu.exchange import forms, planned
 
-    chosen = (
-        forms.guessed(file) if form is None else forms.Form(readers.one_of("--format", *forms.Form)(form))
-    )
+    places.check_file(out, "--out")
+    places.check_directory(plans, "--plans")
+    chosen = form_of(form, file)
+    if down is not None and chosen is not forms.Form.MAHIMAHI:
+        raise InputError("--down", "belongs to mahimahi's traces")
     reading = forms.Reading(
         None if epoch is None else readers.instant(epoch, "--epoch"),
         pair_of(link),
@@ -68,8 +70,6 @@ def import_(
         readers.rounds(loop),
         None if down is None else (_bytes(down), str(down)),
     )
-    if down is not None and chosen is not forms.Form.MAHIMAHI:
-        raise InputError("--down", "belongs to mahimahi's traces")
     sky, notes = forms.load(_bytes(file), str(file), chosen, reading)
     sky.save(out)
     if plans is not None:
@@ -78,10 +78,16 @@ def import_(
         output.document(_document(sky, str(chosen), out, notes))
     else:
         tell(notes)
-        names = ", ".join(f"{each.station} - {each.satellite}" for each in sky.links[:8])
-        more = f" and {len(sky.links) - 8} more" if len(sky.links) > 8 else ""
-        links = output.count(len(sky.links), "link", "links")
-        typer.echo(f"{out}: {links} ({names}{more}), {units.format_duration(_end_s(sky))}")
+        _show(sky, out)
+
+
+def _show(sky: Sky, out: Path) -> None:
+    from linkemu.units import format_duration
+
+    names = ", ".join(f"{each.station} - {each.satellite}" for each in sky.links[:_NAMED])
+    more = f" and {len(sky.links) - _NAMED} more" if len(sky.links) > _NAMED else ""
+    links = output.count(len(sky.links), "link", "links")
+    typer.echo(f"{out}: {links} ({names}{more}), {format_duration(_end_s(sky))}")
 
 
 def _document(sky: Sky, form: str, out: Path, notes: tuple[Note, ...]) -> dict[str, object]:

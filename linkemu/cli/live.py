@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkemu.errors import InputError
+from linkemu.cli import output
+from linkemu.errors import InputError, ResourceError
 
 if TYPE_CHECKING:
     from linkemu.cli.stationdoor import StationDoor
     from linkemu.runtime.layout import Marker
 
 SESSIONS = Path(".linkemu")
+START_S = 60.0  # compiling a long sky takes most of it
+_POLL_S = 0.1
 
 Directory = Annotated[
     Path, typer.Option("--dir", help="Directory of the session, as given to run, or the one above.")
@@ -27,10 +31,22 @@ SatelliteName = Annotated[
 
 
 def session(directory: Path) -> Marker:
-    """The live session in or right below ``directory``; InputError if there is none, or several."""
-    from linkemu.runtime.layout import find
+    """The running session in or right below ``directory``, awaited while it is starting.
 
-    return find(directory)
+    Raises:
+        InputError: there is none, or several.
+        ResourceError: it is starting for too long.
+    """
+    from linkemu.runtime import layout
+
+    if layout.is_starting(directory):
+        output.say(f"{directory}: a session is starting here; waiting for it")
+        end_s = time.monotonic() + START_S
+        while layout.is_starting(directory):
+            if time.monotonic() > end_s:
+                raise ResourceError(str(directory), f"the session is still starting after {START_S:g} s")
+            time.sleep(_POLL_S)
+    return layout.find(directory)
 
 
 def door(marker: Marker, station: str | None) -> StationDoor:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linkemu.cli import live, options, output
+from linkemu.cli.crossed import share
 from linkemu.units import format_bytes
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _show_custody(held: list[tuple[str, Custody]]) -> None:
             f"{station} {'→' if each.action == 'put' else '←'} {each.satellite}",
             each.state,
             "?" if each.size_bytes is None else format_bytes(each.size_bytes),
-            f"{100 * each.share:.0f} %",
+            f"{100 * share(each):.0f} %",
             (each.sha256 or "")[:16],
         )
         for station, each in held

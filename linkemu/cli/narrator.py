@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 
+from linkemu.cli.crossed import share
 from linkemu.cli.picture import Link, Picture, why
 from linkemu.runtime.supervisor import ProcessChange
 from linkemu.telemetry import (
@@ -115,7 +116,7 @@ class Narrator:
 
     def _tell_transfer(self, transfer: TransferState) -> list[str]:
         key = transfer.node, transfer.id
-        step = PROGRESS_STEP * int(100 * fraction(transfer) // PROGRESS_STEP)
+        step = PROGRESS_STEP * int(100 * share(transfer) // PROGRESS_STEP)
         told = transfer.state, step
         if self._transfers.get(key) == told:
             return []
@@ -166,21 +167,12 @@ def geometry(link: Link | None) -> str:
     return f"range {format_length(link.telemetry.range_m)}, elevation {link.telemetry.elevation_deg:.1f} deg"
 
 
-def fraction(transfer: TransferState) -> float:
-    """Share of the file that is safe at the other end, 0 to 1."""
-    if transfer.size_bytes is None:
-        return 0.0
-    if transfer.size_bytes == 0:
-        return 1.0
-    return min(1.0, transfer.done_bytes / transfer.size_bytes)
-
-
 def transfer_line(transfer: TransferState) -> str:
     """A transfer in words: state, how much of it, how fast."""
     if transfer.state == "failed":
         return f"failed: {transfer.problem or 'no reason given'}"
     size = "size unknown" if transfer.size_bytes is None else format_bytes(transfer.size_bytes)
-    parts = [transfer.state, f"{100 * fraction(transfer):.0f} % of {size}"]
+    parts = [transfer.state, f"{100 * share(transfer):.0f} % of {size}"]
     if transfer.rate_bps:
         parts.append(format_rate(transfer.rate_bps))
     if transfer.repaired_bytes:

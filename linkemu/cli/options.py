@@ -81,5 +81,5 @@ Dask = Annotated[
 def refuse(given: Mapping[str, object], reason: str) -> None:
     """InputError for the first of these options, by their names, that says anything."""
     for option, value in given.items():
-        if value not in (None, False):
+        if value is not None and value is not False:  # 0 says something
             raise InputError(option, reason)

@@ -67,9 +67,14 @@ def notices() -> Console:
     return Console(stderr=True, highlight=False, markup=False)
 
 
+def say(line: str) -> None:
+    """A line for people, on stderr."""
+    typer.echo(f"linkemu: {line}", err=True)
+
+
 def warn(warnings: Iterable[str]) -> None:
     for warning in warnings:
-        typer.echo(f"linkemu: warning: {warning}", err=True)
+        say(f"warning: {warning}")
 
 
 def count(number: int, one: str, many: str) -> str:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-
 from linkemu.cli import output
 
 if TYPE_CHECKING:
@@ -49,6 +47,6 @@ def _by_lines(what: str) -> Tell:
         nonlocal last_s
         if time.monotonic() - last_s >= LINE_EVERY_S:
             last_s = time.monotonic()
-            typer.echo(f"linkemu: {what}: {100.0 * share:.0f} %, {words}", err=True)
+            output.say(f"{what}: {100.0 * share:.0f} %, {words}")
 
     return tell

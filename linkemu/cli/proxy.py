@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkemu.cli import beginning, excerpts, options, output, readers, sources
+from linkemu.cli import beginning, excerpts, options, output, places, readers, sources
 from linkemu.cli import control as controls
 from linkemu.cli.door import INTERRUPTED
 from linkemu.errors import InputError
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from linkemu.record.played import Played
     from linkemu.record.recording import Recording
 
+_ANY = "127.0.0.1:0"
+
 
 def proxy(
     scenario: options.MaybePlayable = None,
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where clients connect; port 0: any free one.")
-    ] = "127.0.0.1:0",
+    ] = _ANY,
     to: Annotated[
         str,
         typer.Option(
@@ -90,15 +92,15 @@ def proxy(
     """
     from linkemu.access import settings
 
+    if not to:
+        changed = {"--udp": udp, "--link": link, "--outage": outage != "hold", "--uplink": uplink != "client"}
+        options.refuse({**changed, "--listen": listen != _ANY}, "is of the door to --to, which is missing")
+    places.check_file(control_file, "--control-file")
     sources.make_room(record)
     given = _given_door(listen, to, udp, outage, uplink) if to else None
     source = sources.find(scenario, sky, excerpts.Given(start, length, shift, slow, loop))
     read, played = source.played.scenario, source.played.sky
-    if given is None:
-        doors = _own_doors(source)
-    else:
-        name = settings.struck(played) or given.name
-        doors = (replace(given, link=settings.choose_link(played, link), name=name),)
+    doors = _own_doors(source) if given is None else (_on_link(given, played, link),)
     told = settings.Proxy(
         Path(),
         doors,
@@ -126,6 +128,13 @@ def _given_door(listen: str, to: str, udp: bool, outage: str, uplink: str) -> Do
         outages,
         "server" if uplink == "server" else "client",
     )
+
+
+def _on_link(door: Door, sky: Sky, link: str | None) -> Door:
+    """The same over the link that is meant, under the name that scheduled faults of doors give it."""
+    from linkemu.access import settings
+
+    return replace(door, link=settings.choose_link(sky, link), name=settings.struck(sky) or door.name)
 
 
 def _own_doors(source: Source) -> tuple[Door, ...]:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from linkemu.cli import output
-from linkemu.cli.narrator import fraction
+from linkemu.cli.crossed import share
 from linkemu.link.fidelity import Fidelity, LinkFidelity
 from linkemu.runtime.session import Outcome
 from linkemu.scenario import Scenario
@@ -39,7 +39,7 @@ def transfers_table(transfers: Iterable[TransferState]) -> Table:
         table.add_row(
             _short(each.name),
             f"{each.node}{'→' if each.action == 'put' else '←'}{each.satellite}",
-            Text(each.state if each.ended else f"{each.state} {100 * fraction(each):.0f} %", style=style),
+            Text(each.state if each.ended else f"{each.state} {100 * share(each):.0f} %", style=style),
             "?" if each.size_bytes is None else format_bytes(each.size_bytes),
             format_bytes(each.repaired_bytes),
             Text(str(each.resent_chunks), style="bold red" if each.resent_chunks else ""),

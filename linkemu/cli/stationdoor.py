@@ -54,13 +54,6 @@ class Custody:
         return self.state in ("verified", "failed")
 
     @property
-    def share(self) -> float:
-        """How much of it is safe at the other end, 0 to 1."""
-        if not self.size_bytes:
-            return float(self.ended and self.state == "verified")
-        return min(1.0, self.done_bytes / self.size_bytes)
-
-    @property
     def next_window_s(self) -> float | None:
         """Scenario second of the next window (or of the one that is open), if the plan has one."""
         window = self.told.get("next_window")

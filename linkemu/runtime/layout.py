@@ -1,7 +1,7 @@
 """The run directory of a session: what lies where, who holds it, and how another program finds it.
 
-    session.json        the marker of a live session: pids, doors, broker (0600: its URL may hold a password)
-    lock                held (flock) by the session's process for as long as it lives
+    session.json        the marker of a session: pids, doors, broker (0600: its URL may hold a password)
+    lock                held (flock) by the session's process for as long as it lives, and its pid
     sky  scenario.toml  what is played, and what it was compiled from
     node-faults.jsonl   kills and freezes of nodes as they took effect
     emulator.json  plans/  node-files/  broker/       what the processes are told
@@ -30,11 +30,12 @@ from linkemu.errors import InputError, ResourceError
 
 DEFAULT = Path(".linkemu")
 MARKER = "session.json"
+_LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What a live session says of itself to programs on the same machine."""
+    """What a session says of itself to programs on the same machine, from when all its doors are open."""
 
     scenario: str
     directory: Path
@@ -70,13 +71,27 @@ def find(directory: Path = DEFAULT) -> Marker:
     return found[0]
 
 
+def is_starting(directory: Path = DEFAULT) -> bool:
+    """Whether a session in ``directory``, or right below it, has no marker yet, or none any more."""
+    locks = [directory / _LOCK, *directory.glob(f"*/{_LOCK}")]
+    return any(not (lock.parent / MARKER).exists() and _has_holder(lock) for lock in locks)
+
+
+def _has_holder(lock: Path) -> bool:
+    """Whether a session holds it. One that nobody has written to isn't touched: somebody may be about to."""
+    try:
+        return lock.stat().st_size > 0 and _held(lock)
+    except OSError:
+        return False
+
+
 def _live(directory: Path) -> Marker | None:
     """The marker in ``directory`` if its session lives; a marker left by a killed one is none."""
     try:
         marker = _MARKER.validate_json((directory / MARKER).read_bytes())
     except (OSError, ValidationError):
         return None
-    return marker if _held(directory / "lock") else None
+    return marker if _held(directory / _LOCK) else None
 
 
 def _held(path: Path) -> bool:
@@ -127,7 +142,7 @@ class RunDirectory:
         """Hold the directory for this process alone; ResourceError if a live session has it."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            lock = (self.root / "lock").open("wb")
+            lock = (self.root / _LOCK).open("ab", buffering=0)
         except OSError as error:
             raise ResourceError(str(self.root), error.strerror or str(error)) from error
         with lock:
@@ -136,9 +151,16 @@ class RunDirectory:
             except BlockingIOError:
                 raise ResourceError(str(self.root), "a session is running in this directory") from None
             try:
+                lock.truncate(0)
+                lock.write(b"%d\n" % os.getpid())
+                (self.root / MARKER).unlink(missing_ok=True)  # of a session that was killed
+            except OSError as error:
+                raise ResourceError(str(self.root), error.strerror or str(error)) from error
+            try:
                 yield
             finally:
                 (self.root / MARKER).unlink(missing_ok=True)
+                lock.truncate(0)
 
     def prepare(self, *, fresh: bool) -> None:
         """Clear away what an earlier run was told and said; its spools and stores only if ``fresh``."""

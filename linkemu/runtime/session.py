@@ -77,6 +77,7 @@ class Session:
         self._exits = contextlib.AsyncExitStack()
         self._reason: Reason = "stopped"
         self._told: Told | None = None
+        self._is_running = False
         self._bus: Bus = NullBus()
         self._recording: Recording | None = None
 
@@ -175,6 +176,8 @@ class Session:
         await self._doors_open(list(self._told.doors.values()))
         self._exits.callback(self._say, "stopping")
         self._say("running")
+        self._is_running = True
+        self.marker.write()
         self._on_event(Ready(self.marker, tuple(compiled.warnings)))
 
     async def _compile(self) -> Forecast:
@@ -256,7 +259,7 @@ class Session:
         await self._supervisor.stop([EMULATOR])
 
     def _changed(self, change: ProcessChange) -> None:
-        if self._told is not None:
+        if self._is_running:
             self.marker.write()
         self._on_event(change)
         if change.change == "died":

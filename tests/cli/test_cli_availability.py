@@ -54,6 +54,7 @@ def test_a_year_of_options_alone() -> None:
     [
         ([], "give a scenario file, or --tle FILE"),
         ([GREENSBORO, *TABLE], "--table: belongs to --tle"),
+        ([GREENSBORO, "--alt", "0"], "--alt: belongs to --tle"),
         ([*TLE, "--lon", "3", "--cover", "0"], "--lat: needed with --tle"),
         ([*TLE, *PLACE], "either --table FILE or --cover SHARE"),
         ([*TLE, *PLACE, *TABLE, "--cover", "0.5"], "either --table FILE or --cover SHARE"),

@@ -47,13 +47,17 @@ def place(tmp_path_factory):
     (place / "photo.raw").write_bytes(os.urandom(2_000_000))
     path = scenario(place, 110, SCHEDULED)
     with running(place, "run", path.name, "--json", "--dir", ".linkemu/demo") as process:
-        until(lambda: process.poll() is not None or "door open" in (place / "stderr.txt").read_text())
+        lock = place / ".linkemu" / "demo" / "lock"
+        until(lambda: process.poll() is not None or (lock.exists() and lock.stat().st_size))
         assert process.poll() is None, (place / "stderr.txt").read_text()
+        early = ("--kind", "blackhole", "--direction", "down", "--for", "1ms", "--name", "early")
+        done = said(place, "fault", *early)
+        assert done.exit_code == 0, done.stderr
         yield place
         process.send_signal(2)
-        told = json.loads(process.communicate(timeout=30)[0])
-        assert told["reason"] == "stopped" and told["fidelity"]["links"]
-        assert not any(each["dark_frames"] for each in told["fidelity"]["links"])
+        outcome = json.loads(process.communicate(timeout=30)[0])
+        assert outcome["reason"] == "stopped" and outcome["fidelity"]["links"]
+        assert not any(each["dark_frames"] for each in outcome["fidelity"]["links"])
     assert processes_that_mention(str(place)) == []
 
 
@@ -71,6 +75,17 @@ def told(place: Path, *arguments: object) -> Any:
 def state_of(pid: int) -> str:
     """Of a process, as the kernel names it: T for one that is stopped."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_a_fault_that_is_ordered_while_the_session_starts_waits_and_acts(place):
+    journal = (place / ".linkemu" / "demo" / "emulator" / "overlays.jsonl").read_text()
+    [early] = [
+        row
+        for line in journal.splitlines()
+        for row in json.loads(line)["overlays"]
+        if row.get("name") == "early"
+    ]
+    assert (early["direction"], early["erase_slots"]) == ("down", {"every": 1})
 
 
 def test_the_schedule_is_there_from_the_beginning(place):

@@ -13,7 +13,8 @@ from rich.console import Console
 
 from linkemu.cli import display
 from linkemu.cli.causes import CAUSES
-from linkemu.cli.narrator import Narrator, fraction
+from linkemu.cli.crossed import share
+from linkemu.cli.narrator import Narrator
 from linkemu.cli.picture import Picture, why
 from linkemu.cli.watch import Watch
 from linkemu.link.timeline import Cause
@@ -122,9 +123,27 @@ def test_a_failed_transfer_says_why():
     assert "failed: disk full" in drawn(picture)
 
 
-@pytest.mark.parametrize(("size", "done", "share"), [(None, 0, 0.0), (0, 0, 1.0), (4, 1, 0.25), (4, 5, 1.0)])
-def test_share_of_a_file(size, done, share):
-    assert fraction(transfer(size=size, done=done)) == share
+@pytest.mark.parametrize(
+    ("state", "size", "done", "part"),
+    [
+        ("requested", None, 0, 0.0),
+        ("sending", 4, 1, 0.25),
+        ("sending", 4, 5, 1.0),
+        ("spooled", 0, 0, 0.0),
+        ("in orbit", 0, 0, 1.0),
+        ("verified", 4, 4, 1.0),
+        ("failed", 4, 1, 0.25),
+    ],
+)
+def test_share_of_a_file(state, size, done, part):
+    assert share(transfer(state, size=size, done=done)) == part
+
+
+def test_a_file_whose_content_was_in_orbit_under_another_name_is_shown_whole():
+    """The satellite has all of its chunks, and acknowledged each of them with the other file."""
+    picture, lines = story(transfer("spooled", done=0), transfer("in orbit", done=0))
+    assert lines[-1].endswith("put a.bin: in orbit, 100 % of 100 B")
+    assert "100 %" in drawn(picture)
 
 
 def test_the_screen_shows_what_the_user_must_see_in_80_columns():

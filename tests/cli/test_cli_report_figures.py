@@ -8,8 +8,10 @@ from io import StringIO
 import pytest
 from rich.console import Console, RenderableType
 
+from linkemu import scenario
 from linkemu.cli import report
 from linkemu.link.fidelity import Fidelity, LinkFidelity
+from linkemu.scenario import Transfer
 from linkemu.telemetry import TransferState
 
 UP = LinkFidelity(
@@ -132,3 +134,19 @@ def test_the_document_leaves_out_the_histograms_alone() -> None:
     assert link["delivered_bytes"] == 4_500_000
     assert not link.keys() & {"errors_ns", "largest_error_ns", "busy"}
     assert report.fidelity_document(None) is None
+    assert [
+        (each["node"], each["id"])
+        for each in report.transfers_document([transfer("b"), transfer("c", node="a"), transfer("a")])
+    ] == [("a", "c"), ("koganei", "a"), ("koganei", "b")]
+
+
+def test_work_of_which_no_node_has_spoken_is_missing() -> None:
+    """A get of the same name is another piece of work, and so is one of another station."""
+    read = scenario.load("demo")
+    work = [
+        Transfer(0.0, station, "iss", action, None, 1000, "f", 0)
+        for station, action in (("koganei", "put"), ("koganei", "get"), ("other", "put"))
+    ]
+    asked = replace(read, transfers=tuple(work))
+    assert report.missing(asked, [transfer("f")]) == ["get f (koganei)", "put f (other)"]
+    assert report.missing(asked, []) == ["put f (koganei)", "get f (koganei)", "put f (other)"]

@@ -117,6 +117,8 @@ def test_old_elements_are_warned_of_on_stderr_only():
     result = called("passes", *ISS, *KOGANEI, "--start", "2024-06-10", "--hours", 2, "--json")
     assert re.search(r"warning: the elements of ISS \(ZARYA\) are 31\.\d days", result.stderr)
     json.loads(result.stdout)
+    early = called("passes", *ISS, *KOGANEI, "--start", "2024-04-10", "--hours", 2)
+    assert re.search(r"warning: the elements of ISS \(ZARYA\) are 2\d\.\d days", early.stderr)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linkemu.cli.crossed import share
 from linkemu.cli.crossing import state
 from linkemu.cli.stationdoor import Custody, Sight, StationDoor
 from linkemu.errors import FormatError, InputError, IntegrityError, LinkemuError, ResourceError
@@ -82,7 +83,7 @@ def test_put_sends_the_bytes_with_their_length_and_digest(tmp_path):
     assert headers["Content-Digest"] == f"sha-256=:{digest}:"
     assert body == file.read_bytes()
     assert sum(blocks) == 3_000_000
-    assert (custody.id, custody.share, custody.next_window_s) == ("put-1", 0.4, 12.5)
+    assert (custody.id, share(custody), custody.next_window_s) == ("put-1", 0.4, 12.5)
 
 
 @pytest.mark.parametrize(

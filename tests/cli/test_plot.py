@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from linkemu.cli import chartdata
 from linkemu.cli.main import app
 from linkemu.errors import InputError
 from linkemu.forecast import Forecast, forecast
+from linkemu.forecast.meeting import Meeting
 from linkemu.machine import Direction
 
 pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
@@ -33,15 +35,32 @@ def test_a_contact_second_by_second(demo: Forecast) -> None:
     link, meeting = chartdata.choose(demo, None, None, None)
     data = chartdata.contact(demo, link, meeting)
     at = {int(t): k for k, t in enumerate(data.t_s)}
+    assert set(data.t_s % 1.0) == {0.5}
     assert data.elevation_deg[at[25]] == pytest.approx(52.1, abs=0.1)
     for direction, rate in ((Direction.UP, 155e6), (Direction.DOWN, 1244e6)):
         way = data.ways[direction]
         inside = np.isfinite(way.low_dBm)
         assert np.all(way.low_dBm[inside] < way.power_dBm[inside])
         assert np.all(way.power_dBm[inside] < way.high_dBm[inside])
+        assert _shares(meeting, direction, int(data.t_s[at[40]]), way, at[40]) == pytest.approx(
+            (0.01, 0.01), abs=2e-3
+        )
+        lit = way.rate_bps == rate
+        assert way.margin_dB[at[40]] > 0.0 and np.ptp((way.power_dBm - way.margin_dB)[lit & inside]) < 0.01
         assert way.rate_bps[at[40]] == rate and way.erased[at[40]] == 0.0
         assert way.erased[at[5]] == 1.0  # under the cloud, before anybody notices
         assert way.rate_bps[at[9]] == 0.0 and np.isnan(way.erased[at[9]])
+
+
+def _shares(
+    meeting: Meeting, direction: Direction, second: int, way: chartdata.Way, k: int
+) -> tuple[float, float]:
+    """Of the slots of a second, how many are darker than its lower bound, and brighter than its upper one."""
+    light = meeting.light[direction]
+    first = round(second * 1e9) // light.fading.slot_ns + light.first_slot
+    level_dB = 10.0 * np.log10(light.fading.relative(first, first + 10**9 // light.fading.slot_ns))
+    drawn_dB = way.power_dBm[k] + level_dB
+    return float(np.mean(drawn_dB < way.low_dBm[k])), float(np.mean(drawn_dB > way.high_dBm[k]))
 
 
 def test_shares_of_seconds() -> None:
@@ -68,6 +87,18 @@ def test_arcs_tell_every_pass_in_pieces_that_touch(demo: Forecast) -> None:
     for one, two in itertools.pairwise(arcs):
         assert one.azimuth_rad[-1] == two.azimuth_rad[0]
     assert "COMM" in {arc.state.name for arc in arcs if arc.state is not None}
+
+
+def test_contacts_are_numbered_in_the_order_of_time_and_the_longest_is_meant(demo: Forecast) -> None:
+    (link,) = demo.links
+    (meeting,) = link.meetings
+    later, first = (
+        replace(meeting, contact=replace(meeting.contact, start_s=start_s, end_s=end_s))
+        for start_s, end_s in ((500.0, 520.0), (100.0, 200.0))
+    )
+    several = replace(demo, links=(replace(link, meetings=(later, first)),))
+    chosen = [chartdata.choose(several, None, None, number)[1] for number in (1, 2, None)]
+    assert chosen == [first, later, first]
 
 
 def test_a_contact_that_is_not_there_is_said(demo: Forecast) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from linkemu.errors import InputError, ResourceError
-from linkemu.runtime.layout import MARKER, Marker, RunDirectory, find
+from linkemu.runtime.layout import MARKER, Marker, RunDirectory, find, is_starting
 
 
 def _marker(directory: RunDirectory) -> Marker:
@@ -114,3 +114,36 @@ def test_nothing_that_an_earlier_run_was_struck_with_is_told_of_the_next(tmp_pat
     assert not run.node_faults.exists() and (run.state / "kept").exists()
     run.prepare(fresh=True)
     assert list(run.state.iterdir()) == []
+
+
+def test_a_session_is_starting_until_its_marker_is_there(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "runs" / "demo")
+    places = (run.root, tmp_path / "runs")
+    assert [is_starting(place) for place in places] == [False, False]
+    with run.held():
+        assert [is_starting(place) for place in places] == [True, True]
+        assert not is_starting(tmp_path)
+        _marker(run).write()
+        assert [is_starting(place) for place in places] == [False, False]
+    assert [is_starting(place) for place in places] == [False, False]
+
+
+def test_a_refused_second_session_leaves_the_first_one_starting(tmp_path: Path) -> None:
+    with RunDirectory(tmp_path).held():
+        with pytest.raises(ResourceError), RunDirectory(tmp_path).held():
+            pytest.fail("held twice")
+        assert is_starting(tmp_path)
+
+
+def test_what_a_killed_session_has_left_is_not_taken_for_the_next_one(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    with run.held():
+        _marker(run).write()
+        left = [(path, path.read_bytes()) for path in (run.root / MARKER, run.root / "lock")]
+    for path, content in left:  # as kill -9 leaves them
+        path.write_bytes(content)
+    assert not is_starting(tmp_path)
+    with run.held():
+        assert is_starting(tmp_path)
+        with pytest.raises(InputError, match="no session runs"):
+            find(tmp_path)

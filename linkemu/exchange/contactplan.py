@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
+from linkemu.exchange import dates
 from linkemu.exchange.blame import Kind, Note, Place
 
 S = 10**9
@@ -138,7 +139,7 @@ def read_preamble(lines: Iterable[tuple[int, str]], file: str) -> Preamble:
         place = Place(file, number)
         match text.split():
             case ["linkemu", "node", node, name]:
-                names[place.whole(node, "node", 1, 2**63 - 1)] = unquote(name)
+                names[place.whole(node, "node", 1, 2**63 - 1)] = place.name(unquote(name))
             case ["linkemu", "link", ground, orbit]:
                 pairs.append(
                     (place.whole(ground, "node", 1, 2**63 - 1), place.whole(orbit, "node", 1, 2**63 - 1))
@@ -156,12 +157,8 @@ def read_preamble(lines: Iterable[tuple[int, str]], file: str) -> Preamble:
 
 
 def _moment(text: str, place: Place) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.utcoffset() is None:
-        raise place.error(f"{text[:40]!r} is not a date with its zone")
+    if (found := dates.read(text)) is None:
+        raise place.error(f"{text[:40]!r} is not a date with its zone, of the years 1000 to 9900")
     return found
 
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from linkemu.errors import InputError
+from linkemu.exchange import dates
 from linkemu.exchange.blame import Kind, Note
 from linkemu.exchange.contactplan import Contact, ContactPlan, Range, S, by_way, tally
 from linkemu.exchange.extract import Grain, merged
@@ -51,9 +52,7 @@ def sky_of(plan: ContactPlan, name: str) -> tuple[Sky, tuple[Note, ...]]:
         pieces = list(_pieces(contacts.get(way, []), ranges.get(way, []), end_ns, notes))
         ends = (source, dest) if direction is Direction.UP else (dest, source)
         timelines.append(_timeline(ends, direction, pieces, end_ns))
-    header: dict[str, object] = {"name": name, "duration_s": end_ns / 1e9, "numbers": dict(plan.numbers)}
-    if plan.epoch is not None:
-        header["epoch"] = plan.epoch.isoformat()
+    header = dates.header(name, end_ns, plan.epoch) | {"numbers": dict(plan.numbers)}
     return Sky.of(*timelines, header=header), tally(notes)
 
 

@@ -115,6 +115,12 @@ class Preamble:
     end_ns: int | None = None
     epoch: datetime | None = None
 
+    def name(self, number: int, place: Place) -> str:
+        """That of a node. InputError if it has none, and its number is that of another."""
+        if number not in self.names and str(number) in self.names.values():
+            raise place.error(f"node {number} has no name of its own, and another is named so")
+        return self.names.get(number, str(number))
+
 
 def preamble(plan: ContactPlan) -> list[str]:
     """Comment lines, without the mark of a comment."""

@@ -148,8 +148,7 @@ def _range(
 
 
 def _node(reading: _Reading, place: Place, text: str) -> str:
-    number = place.whole(text, "node", 1, _MOST_NODES)
-    return reading.preamble.names.get(number, str(number))
+    return reading.preamble.name(place.whole(text, "node", 1, _MOST_NODES), place)
 
 
 def _time(place: Place, text: str, reference: Time) -> Time:

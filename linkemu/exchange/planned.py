@@ -45,6 +45,8 @@ def sky_of(plan: ContactPlan, name: str) -> tuple[Sky, tuple[Note, ...]]:
     if not pairs or not end_ns:
         raise InputError(name, "holds no contact between two nodes (those of a node with itself are no link)")
     notes = list(plan.notes)
+    if late := sum(each.end_ns > end_ns for each in plan.contacts):
+        notes.append(Note(Kind.LOST, "contacts beyond the end that the file tells: cut there", late))
     timelines = []
     contacts, ranges = by_way(plan.contacts), by_way(plan.ranges)
     for (source, dest), direction in known.items():

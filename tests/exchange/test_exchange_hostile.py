@@ -86,6 +86,13 @@ def test_half_a_surrogate_pair_is_no_name(form):
         load(text, form)
 
 
+def test_two_nodes_of_one_name_are_refused():
+    text = "# linkemu node 5 7\na contact +0 +9 1 5 100\na contact +0 +9 1 7 100\n"
+    with pytest.raises(InputError, match=r"^given:3: node 7 has no name of its own"):
+        load(text, Form.ION)
+    assert load(text.replace("# ", "# linkemu node 7 5\n# ", 1), Form.ION).links[0].satellite == "7"
+
+
 # Dates
 
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -153,6 +160,15 @@ def test_a_line_ends_where_editors_say_so(form, end):
     assert load(text, form).digest() == load(FILES[form], form).digest()
     with pytest.raises(InputError, match=f"^given:{text.count(chr(10)) + 1}: "):
         load(text + "this is none\n", form)
+
+
+def test_contacts_beyond_the_told_end_are_cut_and_told():
+    text = (
+        "# linkemu end 5000000000 ns\na contact +0 +4 1 2 9\na contact +4 +6 1 2 9\na contact +7 +9 1 2 9\n"
+    )
+    sky, notes = forms.load(text.encode(), "given", Form.ION, Reading())
+    assert next(iter(sky.timelines.values())).end_ns == 5 * 10**9
+    assert "lost: contacts beyond the end that the file tells: cut there (2 times)" in map(str, notes)
 
 
 # No document

@@ -15,8 +15,8 @@
       IntegrityError                stored bytes are not what they were
       ClockError                    a clock asked to do what it can't
 
-Attributes carry what a program needs; the text is one line for a person. Errors of libraries and
-of the operating system are translated into these once, at the shell that met them.
+Attributes carry what a program needs; the text is one line for a person, whatever of the user's it quotes.
+Errors of libraries and of the operating system are translated into these once, at the shell that met them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class InputError(LinkemuError):
     exit_code = 2
 
     def __init__(self, where: str, problem: str) -> None:
-        super().__init__(f"{where}: {problem}")
+        super().__init__(_line(f"{where}: {problem}"))
         self.where = where
         self.problem = problem
 
@@ -106,3 +106,8 @@ class IntegrityError(LinkemuError):
 
 class ClockError(LinkemuError):
     """A clock is asked for what it can't do, such as virtual time with real sockets."""
+
+
+def _line(text: str) -> str:
+    """With escapes for what can't be printed, such as line ends in the names of files."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

@@ -297,5 +297,5 @@ def _fine(value: float, unit: str) -> str:
 
 def _four_digits(value: float) -> str:
     """Four significant digits, trailing zeros kept, never in exponential notation."""
-    before = len(f"{abs(value):.0f}")
+    before = len(f"{int(abs(float(f'{value:.4g}')))}")
     return f"{value:.{max(0, 4 - before)}f}"

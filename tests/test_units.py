@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from linkemu import units
@@ -201,6 +201,9 @@ def test_lengths_and_levels_for_people() -> None:
 
 
 @given(st.integers(1, 10**15))
+@example(9855)
+@example(99_955_000)
+@example(999_960)
 def test_what_is_shown_reads_back(value: int) -> None:
     assert units.rate_bps(units.format_rate(value)) == pytest.approx(value, rel=5e-4)
     assert units.size_bytes(units.format_bytes(value)) == pytest.approx(value, rel=5e-4)
@@ -209,3 +212,11 @@ def test_what_is_shown_reads_back(value: int) -> None:
 @given(st.floats(1e-9, 0.999))
 def test_short_durations_read_back(value: float) -> None:
     assert units.duration_s(units.format_duration(value)) == pytest.approx(value, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rate_bps", "text"),
+    [(9_855, "9.855 kbit/s"), (9_999.4, "9.999 kbit/s"), (9_999.6, "10.00 kbit/s"), (99_960, "99.96 kbit/s")],
+)
+def test_four_digits_stay_four_below_a_power_of_ten(rate_bps: float, text: str) -> None:
+    assert units.format_rate(rate_bps) == text

@@ -7,6 +7,7 @@ whose place is ``file:line``.
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass
 from enum import Enum
@@ -70,6 +71,17 @@ class Place:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise self.error(f"{what} is {_shown(text)}, expected a whole number from {low} to {high}")
         return value
+
+    def name(self, text: str) -> str:
+        """The name of a node: every format, override and message must be able to say it."""
+        if not text or not text.isprintable() or text != text.strip():
+            raise self.error(f"name is {_shown(text)}, expected printable letters and no space at either end")
+        return text
+
+
+def lines(text: str) -> list[str]:
+    """With their ends, as editors count them: LF, CR LF or CR, and nothing else that Unicode calls a line."""
+    return io.StringIO(text, newline="").readlines()
 
 
 def _shown(value: object) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import pairwise
 from urllib.parse import quote, unquote
 
-from linkemu.exchange import contactplan
+from linkemu.exchange import blame, contactplan
 from linkemu.exchange.blame import LARGEST_BPS, LATEST_S, Kind, Note, Place
 from linkemu.exchange.contactplan import Contact, ContactPlan, Range, S
 from linkemu.exchange.extract import Grain
@@ -24,7 +24,7 @@ _FARTHEST_US = 10**12
 
 def read(text: str, file: str, epoch: datetime | None = None) -> ContactPlan:
     """The contacts of a CCM plan, each in both directions. InputError names the line."""
-    lines = list(enumerate((line.strip() for line in text.splitlines()), start=1))
+    lines = list(enumerate(map(str.strip, blame.lines(text)), start=1))
     comments = [(number, line[1:].strip()) for number, line in lines if line.startswith("#")]
     told = contactplan.read_preamble(comments, file)
     contacts: list[Contact] = []
@@ -66,7 +66,7 @@ def _contact(place: Place, words: list[str], notes: list[Note]) -> tuple[Contact
     start_s, end_s = (place.whole(time, "time", 0, LATEST_S) for time in (begin, end))
     if end_s <= start_s:
         raise place.error("ends before it begins")
-    one, other = unquote(one), unquote(other)
+    one, other = (place.name(unquote(name)) for name in (one, other))
     if one == other:
         raise place.error(f"{one[:40]!r} has a contact with itself")
     rate_bps = place.whole(bandwidth, "bandwidth", 1, LARGEST_BPS)

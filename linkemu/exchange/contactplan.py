@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
+from linkemu.exchange import dates
 from linkemu.exchange.blame import Kind, Note, Place
 
 S = 10**9
@@ -114,6 +115,12 @@ class Preamble:
     end_ns: int | None = None
     epoch: datetime | None = None
 
+    def name(self, number: int, place: Place) -> str:
+        """That of a node. InputError if it has none, and its number is that of another."""
+        if number not in self.names and str(number) in self.names.values():
+            raise place.error(f"node {number} has no name of its own, and another is named so")
+        return self.names.get(number, str(number))
+
 
 def preamble(plan: ContactPlan) -> list[str]:
     """Comment lines, without the mark of a comment."""
@@ -138,7 +145,7 @@ def read_preamble(lines: Iterable[tuple[int, str]], file: str) -> Preamble:
         place = Place(file, number)
         match text.split():
             case ["linkemu", "node", node, name]:
-                names[place.whole(node, "node", 1, 2**63 - 1)] = unquote(name)
+                names[place.whole(node, "node", 1, 2**63 - 1)] = place.name(unquote(name))
             case ["linkemu", "link", ground, orbit]:
                 pairs.append(
                     (place.whole(ground, "node", 1, 2**63 - 1), place.whole(orbit, "node", 1, 2**63 - 1))
@@ -156,12 +163,8 @@ def read_preamble(lines: Iterable[tuple[int, str]], file: str) -> Preamble:
 
 
 def _moment(text: str, place: Place) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.utcoffset() is None:
-        raise place.error(f"{text[:40]!r} is not a date with its zone")
+    if (found := dates.read(text)) is None:
+        raise place.error(f"{text[:40]!r} is not a date with its zone, of the years 1000 to 9900")
     return found
 
 

@@ -156,10 +156,10 @@ def read(text: str, file: str) -> ContactPlan:
     for packet in packets:
         match str(packet.get("id", "")).split("/"):
             case ["link", ground, orbit, "up" | "down" as direction]:
-                pair = unquote(ground), unquote(orbit)
+                place = Place(file, str(packet["id"])[:60])
+                pair = place.name(unquote(ground)), place.name(unquote(orbit))
                 links.setdefault(pair)
                 way = pair if direction == "up" else pair[::-1]
-                place = Place(file, str(packet["id"])[:60])
                 contacts += _contacts(place, packet, way, zero_ns)
                 ranges += _ranges(place, packet, way, zero_ns)
     if not contacts:
@@ -172,7 +172,7 @@ def _clock(packets: list[dict[str, Any]], file: str) -> tuple[int, int]:
     for packet in packets:
         clock = packet.get("clock")
         if packet.get("id") == "document" and isinstance(clock, dict):
-            start_ns, end_ns = _span(Place(file, "document"), clock.get("interval"), 0)
+            start_ns, end_ns = _span(Place(file, "document"), clock.get("interval"))
             if end_ns - start_ns > LATEST_S * S:
                 raise Place(file, "document").error("its clock spans more than thirty years")
             return start_ns, end_ns - start_ns
@@ -187,7 +187,8 @@ def _values(place: Place, packet: dict[str, Any], what: str, zero_ns: int) -> It
     for row in rows:
         if not isinstance(row, dict):
             raise place.error(f"expected properties.{what}, a list of intervals")
-        start_ns, end_ns = _span(place, row.get("interval"), zero_ns)
+        start_ns, end_ns = (time_ns - zero_ns for time_ns in _span(place, row.get("interval")))
+        place.number(start_ns / S, "start of an interval, seconds,", 0, LATEST_S)
         place.number(end_ns / S, "end of an interval, seconds,", 0, LATEST_S)
         yield start_ns, end_ns, row.get("number")
 
@@ -204,16 +205,16 @@ def _ranges(place: Place, packet: dict[str, Any], way: tuple[str, str], zero_ns:
         yield Range(*way, start_ns, end_ns, round(place.number(value, "delay_s", 0.0, _FARTHEST_S) * 1e9))
 
 
-def _span(place: Place, text: object, zero_ns: int) -> tuple[int, int]:
-    """Start and end of an interval, ns since ``zero_ns``."""
+def _span(place: Place, text: object) -> tuple[int, int]:
+    """Start and end of an interval, ns since 1970."""
     found = [_MOMENT.fullmatch(part) for part in str(text).split("/")]
     if len(found) != 2 or not all(found):
         raise place.error(
             f"interval is {str(text)[:60]!r}, expected two UTC times such as 2024-05-10T18:50:34Z"
         )
-    start_ns, end_ns = (_moment_ns(place, each) - zero_ns for each in found if each is not None)
-    if not 0 <= start_ns < end_ns:
-        raise place.error(f"interval {text} is empty, or before the clock's start")
+    start_ns, end_ns = (_moment_ns(place, each) for each in found if each is not None)
+    if end_ns <= start_ns:
+        raise place.error(f"interval {text} is empty")
     return start_ns, end_ns
 
 

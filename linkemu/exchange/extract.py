@@ -13,6 +13,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from linkemu.exchange import dates
 from linkemu.exchange.blame import Kind, Note
 from linkemu.exchange.contactplan import Contact, ContactPlan, Range, S, tally
 from linkemu.link.outages import delay_s
@@ -68,11 +69,7 @@ def _numbers(sky: Sky) -> tuple[tuple[str, int], ...]:
 
 def _epoch(sky: Sky) -> datetime | None:
     told = sky.header.get("epoch")
-    try:
-        found = datetime.fromisoformat(told) if isinstance(told, str) else None
-    except ValueError:
-        return None
-    return found if found is not None and found.utcoffset() is not None else None
+    return dates.read(told) if isinstance(told, str) else None
 
 
 def _as_planned(timeline: LinkTimeline) -> LinkTimeline:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from linkemu.errors import InputError, TimelineError
-from linkemu.exchange import ccm, czml, extract, hdtn, ion, mahimahi, parquet, planned, table
+from linkemu.exchange import ccm, czml, dates, extract, hdtn, ion, mahimahi, parquet, planned, table
 from linkemu.exchange.blame import Note, Place
 from linkemu.exchange.contactplan import ContactPlan, tally
 from linkemu.exchange.places import Places
@@ -72,6 +72,7 @@ def load(data: bytes, file: str, form: Form, reading: Reading) -> tuple[Sky, Not
     """The sky of a file."""
     if form is Form.PCAPNG:
         raise InputError(file, "is a capture: it says what was sent, not what the sky was")
+    dates.check(reading.epoch, "--epoch")
     try:
         if form is Form.PARQUET:
             sky, notes = parquet.read(data, file, reading.link, reading.slot_ns, reading.epoch)
@@ -106,9 +107,7 @@ def _traces(data: bytes, file: str, reading: Reading) -> tuple[Sky, Notes]:
         found, said = mahimahi.timeline(times, reading.link, direction, reading.delay_ns, reading.rounds)
         timelines.append(found)
         notes += said
-    header: dict[str, object] = {"name": file, "duration_s": max(each.end_ns for each in timelines) / 1e9}
-    if reading.epoch is not None:
-        header["epoch"] = reading.epoch.isoformat()
+    header = dates.header(file, max(each.end_ns for each in timelines), reading.epoch)
     return Sky.of(*timelines, header=header), tally(notes)
 
 
@@ -136,6 +135,7 @@ class Writing:
 
 def dump(sky: Sky, form: Form, writing: Writing) -> tuple[bytes, Notes]:
     """The file of a sky; captures aren't of a sky alone (capture.py)."""
+    dates.check(writing.epoch, "--epoch")
     if form is Form.PARQUET:
         data, said = parquet.write(sky, writing.step_ns, writing.epoch)
         return data, tally(said)

@@ -76,7 +76,7 @@ def _row(told: Preamble, place: Place, row: object, notes: list[Note]) -> tuple[
         if key not in row:
             raise place.error(f"{key} is missing")
     nodes = [place.whole(row[key], key, 1, _MOST_NODES) for key in ("source", "dest")]
-    source, dest = (told.names.get(node, str(node)) for node in nodes)
+    source, dest = (told.name(node, place) for node in nodes)
     start_s, end_s = (place.whole(row[key], key, 0, _LAST_UNIX_S) for key in ("startTime", "endTime"))
     if end_s <= start_s:
         raise place.error("ends before it starts")

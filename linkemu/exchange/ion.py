@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from linkemu.errors import InputError
-from linkemu.exchange import contactplan
+from linkemu.exchange import blame, contactplan
 from linkemu.exchange.blame import LARGEST_BPS, LATEST_S, Kind, Note, Place
 from linkemu.exchange.contactplan import Contact, ContactPlan, Preamble, Range, S
 from linkemu.exchange.extract import Grain
@@ -53,7 +53,7 @@ def read(text: str, file: str, epoch: datetime | None = None) -> ContactPlan:
     Scenario time 0 is ``epoch``; else what our own comment says; else the reference time of relative times,
     or the earliest absolute one. InputError names the line.
     """
-    lines = list(enumerate((line.strip() for line in text.splitlines()), start=1))
+    lines = list(enumerate(map(str.strip, blame.lines(text)), start=1))
     comments = [(number, line[1:].strip()) for number, line in lines if line.startswith("#")]
     told = contactplan.read_preamble(comments, file)
     reading = _Reading(file, told, epoch or told.epoch)
@@ -148,8 +148,7 @@ def _range(
 
 
 def _node(reading: _Reading, place: Place, text: str) -> str:
-    number = place.whole(text, "node", 1, _MOST_NODES)
-    return reading.preamble.names.get(number, str(number))
+    return reading.preamble.name(place.whole(text, "node", 1, _MOST_NODES), place)
 
 
 def _time(place: Place, text: str, reference: Time) -> Time:

@@ -15,6 +15,7 @@ from itertools import groupby, pairwise
 import numpy as np
 
 from linkemu.errors import InputError
+from linkemu.exchange import blame
 from linkemu.exchange.blame import Kind, Note, Place
 from linkemu.exchange.planned import SLOT_NS
 from linkemu.link.capacity import Capacity
@@ -34,7 +35,7 @@ _WHOLE = Fraction(1)
 def read(text: str, file: str) -> list[int]:
     """The times of a trace, ms. InputError names the line."""
     times: list[int] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(blame.lines(text), start=1):
         place = Place(file, number)
         time_ms = place.whole(line.strip(), "time", 0, _LATEST_MS)
         if times and time_ms < times[-1]:

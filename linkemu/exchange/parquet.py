@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from linkemu.errors import InputError
-from linkemu.exchange import rows, table
+from linkemu.exchange import dates, rows, table
 from linkemu.exchange.blame import Note, Place
 from linkemu.exchange.rows import FIGURES
 from linkemu.link.timeline import Sky
@@ -64,12 +64,8 @@ def read(
 def _moment(told: bytes | None, file: str) -> datetime | None:
     if told is None:
         return None
-    try:
-        found = datetime.fromisoformat(told.decode())
-    except ValueError:
-        found = None
-    if found is None or found.utcoffset() is None:
-        raise InputError(file, "its linkemu.epoch is no date with its zone")
+    if (found := dates.read(told.decode(errors="replace"))) is None:
+        raise InputError(file, "its linkemu.epoch is no date with its zone, of the years 1000 to 9900")
     return found
 
 

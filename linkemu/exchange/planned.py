@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from linkemu.errors import InputError
+from linkemu.exchange import dates
 from linkemu.exchange.blame import Kind, Note
 from linkemu.exchange.contactplan import Contact, ContactPlan, Range, S, by_way, tally
 from linkemu.exchange.extract import Grain, merged
@@ -44,6 +45,8 @@ def sky_of(plan: ContactPlan, name: str) -> tuple[Sky, tuple[Note, ...]]:
     if not pairs or not end_ns:
         raise InputError(name, "holds no contact between two nodes (those of a node with itself are no link)")
     notes = list(plan.notes)
+    if late := sum(each.end_ns > end_ns for each in plan.contacts):
+        notes.append(Note(Kind.LOST, "contacts beyond the end that the file tells: cut there", late))
     timelines = []
     contacts, ranges = by_way(plan.contacts), by_way(plan.ranges)
     for (source, dest), direction in known.items():
@@ -51,9 +54,7 @@ def sky_of(plan: ContactPlan, name: str) -> tuple[Sky, tuple[Note, ...]]:
         pieces = list(_pieces(contacts.get(way, []), ranges.get(way, []), end_ns, notes))
         ends = (source, dest) if direction is Direction.UP else (dest, source)
         timelines.append(_timeline(ends, direction, pieces, end_ns))
-    header: dict[str, object] = {"name": name, "duration_s": end_ns / 1e9, "numbers": dict(plan.numbers)}
-    if plan.epoch is not None:
-        header["epoch"] = plan.epoch.isoformat()
+    header = dates.header(name, end_ns, plan.epoch) | {"numbers": dict(plan.numbers)}
     return Sky.of(*timelines, header=header), tally(notes)
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from linkemu.errors import InputError
-from linkemu.exchange import rows
+from linkemu.exchange import blame, dates, rows
 from linkemu.exchange.blame import LARGEST_BPS, LATEST_S, Kind, Note, Place
 from linkemu.exchange.contactplan import ContactPlan, preamble, read_preamble
 from linkemu.exchange.rows import FIGURES, Row
@@ -33,7 +33,7 @@ def read(
     text: str, file: str, link: tuple[str, str], slot_ns: int, epoch: datetime | None = None
 ) -> tuple[Sky, list[Note]]:
     """The sky of a table; ``link`` is whose it is where no column tells. InputError names the line."""
-    lines = text.splitlines(keepends=True)
+    lines = blame.lines(text)
     head = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     told = read_preamble(((i + 1, line[1:].strip()) for i, line in enumerate(lines[:head])), file)
     reader = csv.reader(lines[head:], strict=True)
@@ -77,10 +77,7 @@ def sky_of(
     if not read:
         raise InputError(file, "holds no row")
     end_ns = max(row.time_ns for _, row in read)
-    header: dict[str, object] = {"name": file, "duration_s": end_ns / 1e9}
-    if epoch is not None:
-        header["epoch"] = epoch.isoformat()
-    return rows.to_sky(read, slot_ns, header, notes), notes
+    return rows.to_sky(read, slot_ns, dates.header(file, end_ns, epoch), notes), notes
 
 
 def _rows(place: Place, cells: Cells, link: tuple[str, str]) -> list[Row]:
@@ -98,7 +95,7 @@ def _rows(place: Place, cells: Cells, link: tuple[str, str]) -> list[Row]:
     erased = rows.cause_of(_text(cells, "erased"), place, "erased")
     light_s = _number(place, cells, "delay_s", 0.0, _FARTHEST_S)
     figures = tuple(_number(place, cells, name, -1e15, 1e15) for name in FIGURES)
-    names = _text(cells, "station") or link[0], _text(cells, "satellite") or link[1]
+    names = place.name(_text(cells, "station") or link[0]), place.name(_text(cells, "satellite") or link[1])
     time_ns = _time_ns(place, cells)
     return [
         Row(*names, direction, time_ns, rate_bps, cause, known, light_s, erased, figures)

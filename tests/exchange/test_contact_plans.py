@@ -77,6 +77,12 @@ def test_a_range_from_a_higher_number_says_nothing_of_the_other_way():
     assert notes == ()
 
 
+def test_a_range_of_its_own_ends_where_that_of_the_other_way_begins():
+    text = "a contact +0 +20 1 2 10\na contact +0 +20 2 1 10\na range +0 +10 1 2 3\na range +10 +20 2 1 7\n"
+    sky, _ = load(text, Form.ION)
+    assert [light(sky, 0, DOWN, at) for at in (0, 9.999, 10, 19)] == [3.0, 3.0, 7.0, 7.0]
+
+
 def test_dates_of_ion_count_from_the_first_of_them_or_from_the_reference_time():
     text = "a contact 2024/05/10-18:50:40 2024/05/10-18:51:00 1 2 10\n"
     sky, _ = load(text, Form.ION)
@@ -160,6 +166,14 @@ def test_the_demo_as_ion_says_what_was_rounded():
     assert "a contact 2024/05/10-18:50:34 2024/05/10-18:51:49 1 2 19375000\n" in planned
     again, _ = load(text, Form.ION)
     assert (again.links, again.header["epoch"]) == (demo.links, demo.header["epoch"])
+
+
+@pytest.mark.parametrize("epoch", [None, "2024-05-10T18:50:34.000001+00:00"])
+def test_absolute_times_of_ion_need_a_date_to_the_second(epoch):
+    note = "" if epoch is None else f"# linkemu epoch {epoch}\n"
+    sky, _ = load(f"{note}a contact +0 +9 1 2 10\n", Form.ION)
+    with pytest.raises(InputError, match=r"^--absolute: "):
+        dump(sky, Form.ION, absolute=True)
 
 
 def test_a_contact_that_is_too_short_is_left_out_and_said():
@@ -261,6 +275,13 @@ def test_the_plan_of_hdtns_test_loads():
     assert any("contacts 1 to 2 overlap" in each for each in told)
 
 
+def test_the_older_rate_of_hdtn_is_in_megabits():
+    row = {"source": 1, "dest": 2, "startTime": 0, "endTime": 9, "rate": 1, "owlt": 1}
+    sky, notes = load(json.dumps({"contacts": [row]}), Form.HDTN)
+    assert lit(sky, 0, UP) == [(0.0, 9.0, 10**6)]
+    assert [note.kind for note in notes] == [Kind.ASSUMED]
+
+
 def test_unix_times_of_hdtn_begin_with_the_first_contact():
     row = {"source": 1, "dest": 2, "startTime": 1_715_367_034, "endTime": 1_715_367_044, "rateBitsPerSec": 9}
     sky, notes = load(json.dumps({"contacts": [row]}), Form.HDTN)
@@ -294,6 +315,8 @@ def test_unix_times_of_hdtn_begin_with_the_first_contact():
             "given:contacts[0]: its rate is 0, with which HDTN doesn't limit it",
         ),
         ('{"contacts": []}', "given: holds no contact"),
+        ('{"contacts": [], "linkemu": 5}', "given:linkemu: expected a list of texts"),
+        ('{"contacts": [], "linkemu": [5]}', "given:linkemu: expected a list of texts"),
     ],
 )
 def test_a_wrong_plan_of_hdtn_is_named(text, where):
@@ -313,6 +336,13 @@ def test_a_plan_of_ccm_is_of_both_directions():
         assert light(sky, 0, direction, 3) == pytest.approx(0.0025)
     told = " ".join(note.text for note in notes)
     assert all(word in told for word in ("loop", "loss of 0.2 %", "jitter", "microseconds"))
+
+
+def test_the_date_of_a_plan_of_ccm_is_that_of_its_note_unless_another_is_given():
+    text = "# linkemu epoch 2024-05-10T18:50:34+00:00\na contact 0 9 a b 1000\n"
+    assert load(text, Form.CCM)[0].header["epoch"] == "2024-05-10T18:50:34+00:00"
+    other = datetime(1999, 12, 31, tzinfo=UTC)
+    assert load(text, Form.CCM, epoch=other)[0].header["epoch"] == other.isoformat()
 
 
 def test_directions_that_differ_go_to_ccm_as_what_both_can_do():
@@ -370,7 +400,7 @@ def test_each_node_gets_its_plan():
     (window,) = plans["1"].windows
     assert (window.peer, window.start_s, window.end_s) == ("2", 10.0, 30.0)
     assert window.expected_rate == ((10.0, 8000), (20.0, 4000))
-    assert {delay for _, delay in window.delay} == {3.0}
+    assert window.delay == ((10.0, 3.0), (20.0, 3.0), (30.0, 3.0))
     assert Plan.from_json(plans["1"].to_json()) == plans["1"]
     assert plans["2"].windows == ()
 

@@ -126,6 +126,17 @@ def test_a_fault_of_one_direction_leaves_the_other_and_the_lock(scenario: Make, 
         assert erased(up, Cause.FAULT) == [(40_000, 46_000)]
 
 
+def test_faults_of_another_link_are_none_of_this_one(scenario: Make) -> None:
+    first = scenario().satellites[0]
+    twins = (first, replace(first, id="twin"))
+    kinds = [(direction, known) for direction in (None, UP) for known in (True, False)]
+    faults = tuple(Fault("koganei", "twin", 20.0 + 12.0 * i, 6.0, *kind) for i, kind in enumerate(kinds))
+    clear, troubled = (forecast(scenario(satellites=twins, faults=each)).sky for each in ((), faults))
+    for way in Direction:
+        assert story(troubled.timelines[0, way]) == story(clear.timelines[0, way])
+        assert erased(troubled.timelines[0, way], Cause.FAULT) == []
+
+
 def test_the_plan_knows_no_cloud_no_scan_and_no_seed(scenario: Make) -> None:
     plain = forecast(scenario()).plans
     clouded = forecast(scenario(clouds=(Cloud("koganei", 5.0, 60.0),), seed=99)).plans

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from linkemu.forecast import forecast, geometry
+from linkemu.forecast.fades import segments
 from linkemu.link.outages import available_bits, outages
-from linkemu.link.timeline import Cause, LinkTimeline
+from linkemu.link.timeline import Cause, LinkTimeline, check
 from linkemu.machine import Direction
 from linkemu.optics.tracking import State
 from linkemu.scenario.model import Cloud, Front, Mode, Modem, Scenario, Sky
@@ -57,6 +58,7 @@ def test_the_step_of_geometry_changes_nothing_that_matters(scenario: Make) -> No
         assert {each.cause for each in best} >= {Cause.CLOUD, Cause.ACQUIRING}
         for step_s in (1.0, 0.5):
             coarse = skies[step_s].timelines[0, direction]
+            check(coarse)  # slots lost to clouds and to fades lie in one order
             ratio = available_bits(coarse, 0.0, 360.0) / available_bits(finest, 0.0, 360.0)
             assert ratio == pytest.approx(1.0, abs=5e-3)
             rows = [each for each in outages(coarse, 2.0) if each.end_s - each.start_s >= 2.0]
@@ -78,6 +80,27 @@ def test_what_is_drawn_has_the_mean_and_the_index_of_its_conditions(scenario: Ma
         np.testing.assert_array_equal(
             power[70_000:71_000], light.fading.relative(first + 70_000, first + 71_000)
         )
+
+
+def test_wander_alone_spreads_the_power_of_an_uplink_as_its_closed_form_says(scenario: Make) -> None:
+    still = {"jitter_rad": 0.0, "bias_rad": 0.0}
+    (meeting,) = forecast(terminals(faint(scenario), still, still)).links[0].meetings
+    fading = meeting.light[UP].fading
+    first = meeting.light[UP].first_slot + 60_000
+    edges = np.arange(30_001) * 1e-3
+    numbers = [number for number, _, _ in segments(first, first + 240_000, fading.slot_ns)]
+    power = np.concatenate([fading._pointing(number, edges) for number in numbers])
+    seconds = np.concatenate([np.r_[fading._scene.rows(number)][1:31] for number in numbers])
+    sigma, width = fading.conditions.wander_rad[seconds], fading.conditions.width_rad[seconds]
+    gamma2 = (width / (2.0 * sigma)) ** 2  # Farid and Hranilovic, JLT 25:1702, eq. 11: p = u^(1 / gamma2)
+    assert power.mean() == pytest.approx(1.0, abs=0.05)
+    lag = np.linspace(0.0, 1.0, 1001)[:, None]  # of a slot, over which the power is averaged:
+    scaled = fading.conditions.wander_rate[seconds] * 1e-3 * lag  # its correlation is the offset's, squared
+    kept = 2.0 * np.mean((1.0 - lag) * ((1.0 + scaled) * np.exp(-scaled)) ** 2, axis=0)
+    assert kept.min() > 0.2 and kept.max() < 0.6
+    assert power.var() == pytest.approx(np.mean(kept / (gamma2 * (gamma2 + 2.0))), rel=0.1)
+    down = meeting.light[DOWN].fading._pointing(numbers[0], edges)
+    np.testing.assert_array_equal(down, np.ones(30_000))  # none: the whole beam has come through the air
 
 
 def test_a_mount_that_cannot_follow_has_a_known_outage_around_culmination(scenario: Make) -> None:
@@ -147,6 +170,18 @@ def test_cirrus_dims_what_clouds_block(scenario: Make) -> None:
     assert np.all(dimmed.power_dBm <= clear.power_dBm + 1e-3)
     assert np.mean(clear.power_dBm - dimmed.power_dBm) > 0.3
     assert lost(dimmed, Cause.CLOUD) > 0 == lost(clear, Cause.CLOUD)
+
+
+def test_rain_takes_what_its_slab_has_along_the_line_of_sight(scenario: Make) -> None:
+    plain = faint(scenario)
+    wet = replace(plain, stations=(replace(plain.stations[0], sky=Sky(rain_mmph=0.5)),))
+    light = forecast(wet).links[0].meetings[0].light[DOWN]
+    zenith_dB = (light.clear_dBm - light.power_dBm) * np.sin(light.view.elevation_rad)
+    up = light.view.elevation_rad > np.radians(10.0)
+    assert np.ptp(light.view.elevation_rad[up]) > 0.3
+    assert zenith_dB[up].min() > 0.5
+    # a slab of the same depth everywhere: loss goes as 1/sin; between whole seconds it is interpolated
+    np.testing.assert_allclose(zenith_dB[up], zenith_dB[up].mean(), rtol=2e-3)
 
 
 def test_a_fibre_fades_and_its_correction_helps(scenario: Make) -> None:

@@ -32,6 +32,11 @@ def test_disjoint_spans_cover_the_same_time_once(parts: list[Span]) -> None:
     assert result == sorted(result, key=lambda part: part.start_s)
 
 
+def test_a_function_that_only_just_rises_above_zero_has_no_span_of_no_length() -> None:
+    assert positive(np.array([0.0, 1.0]), np.array([-1.0, 1e-20]), Cause.SUN) == []
+    assert positive(np.array([0.0, 1.0]), np.array([-1.0, 1.0]), Cause.SUN) == [Span(0.5, 1.0, Cause.SUN)]
+
+
 @given(spans)
 def test_gaps_are_what_spans_leave(parts: list[Span]) -> None:
     left = {second for start, end in gaps(5.0, 60.0, parts) for second in range(int(start), int(end))}

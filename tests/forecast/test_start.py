@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from linkemu.errors import InputError
 from linkemu.forecast import start
-from linkemu.forecast.geometry import seek
+from linkemu.forecast.geometry import pairs, seek
 from linkemu.orbit.element_set import Elements
 from linkemu.scenario import load
 from linkemu.scenario.model import Satellite, Scenario
@@ -37,6 +38,25 @@ def test_it_begins_before_the_first_rise_of_any_after_the_newest_elements(ages: 
     lead_s = [one.aos_s - (begin - newest).total_seconds() for one in rises]
     assert 30.0 <= min(lead_s) < 31.0
     assert begin.microsecond == 0
+
+
+def test_each_pair_has_the_passes_of_its_own() -> None:
+    (koganei,) = whole().stations
+    south = replace(koganei, id="south", latitude_deg=-35.0, longitude_deg=150.0)
+    made = whole(satellites=TWO, stations=(koganei, south), duration_s=6 * 3600.0)
+    found = pairs(made, start.choose(made), CULMINATION)
+    assert [(one.number, *one.names) for one in found] == [
+        (0, "koganei", "iss"),
+        (1, "koganei", "css"),
+        (2, "south", "iss"),
+        (3, "south", "css"),
+    ]
+    assert [len(one.passes) for one in found][:3] == [len(one.views) for one in found][:3] != [0, 0, 0]
+    for one in found:
+        assert {(each.station, each.satellite) for each in one.passes} <= {one.names}
+        for view in one.views:
+            inside = (view.t_s > view.aos_s + 1.0) & (view.t_s < view.los_s - 1.0)
+            assert np.all(np.degrees(view.elevation_rad[inside]) > 9.5)  # above the mask of 10 degrees
 
 
 def test_a_pass_under_way_is_not_the_next_one() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from linkemu.errors import ScenarioError
@@ -71,5 +71,7 @@ values = st.recursive(
 
 @settings(max_examples=200)
 @given(st.dictionaries(KEYS, values, max_size=8))
+@example({"elements": ["stations\n.tle"]})
+@example({"station": [{"preset": "a\r\nb"}], "transfer": [{"size": "-1\n\tMB", "name": "\x85"}]})
 def test_any_values_under_the_right_keys(document: dict[str, Any]) -> None:
     opened("".join(f"{key} = {toml(value)}\n" for key, value in document.items()))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import re
 import zipfile
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -25,6 +27,12 @@ VERSION = 1
 BEGINS = b"PK\x03\x04"  # as a zip does, and no text
 _HEADER = "header.json"
 _EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
+_ENCRYPTED = 1  # flag of a member
+_NPY_1_0 = b"\x93NUMPY\x01\x00"
+_NPY_HEADER = re.compile(  # as numpy.save writes it in C order; numpy's own reader is a parser of Python
+    rb"\{'descr': '([<|](?:b1|[iu][1248]|f[248]))', 'fortran_order': False, "
+    rb"'shape': \(((?:\d{1,18}, ?){0,3}(?:\d{1,18})?)\), \} *\n"
+)
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -72,10 +80,14 @@ def unpack(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             return header, {name.removesuffix(".npy"): _array(path, archive, name) for name in names}
     except OSError as error:
         raise TimelineError(f"{path}: can't be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError, ValueError) as error:
-        # What zipfile, json and numpy raise on foreign bytes: a member that is absent (KeyError), of another
-        # zip version (NotImplementedError), encrypted (RuntimeError), no JSON or npy (ValueError).
-        raise TimelineError(f"{path}: not a sky file, or truncated or corrupt ({error})") from error
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
+        # What zipfile raises on foreign bytes: a member of another zip version (NotImplementedError), at a
+        # place that no file has, or with a name that is no text (ValueError).
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> TimelineError:
+    return TimelineError(f"{path}: not a sky file, or truncated or corrupt ({error})")
 
 
 def _member(name: str) -> zipfile.ZipInfo:
@@ -94,13 +106,19 @@ def _read(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
     info = archive.getinfo(name)
     if info.compress_type != zipfile.ZIP_STORED:
         raise TimelineError(f"{path}: member {name!r} is compressed, a sky file stores its members")
+    if info.flag_bits & _ENCRYPTED:
+        raise TimelineError(f"{path}: member {name!r} is encrypted, a sky file's are not")
     return archive.read(info)  # checks the CRC-32
 
 
 def _header(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
     if _HEADER not in archive.namelist():
         raise TimelineError(f"{path}: not a sky file: it has no {_HEADER}")
-    header = json.loads(_read(path, archive, _HEADER))
+    data = _read(path, archive, _HEADER)
+    try:
+        header = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, error) from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise TimelineError(f"{path}: not a sky file: its format is not {FORMAT!r}")
     if header.get("version") != VERSION:
@@ -111,14 +129,15 @@ def _header(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
 
 
 def _array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    body = io.BytesIO(_read(path, archive, name))
-    if np.lib.format.read_magic(body) != (1, 0):
+    body = _read(path, archive, name)
+    if not body.startswith(_NPY_1_0):
         raise TimelineError(f"{path}: member {name!r} is not an npy array of version 1.0")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(body)
-    data = body.read()
-    count = 1
-    for length in shape:
-        count *= length
-    if dtype.hasobject or fortran or count * dtype.itemsize != len(data):
-        raise TimelineError(f"{path}: member {name!r} doesn't hold the array that it announces")
-    return np.frombuffer(data, dtype=dtype).reshape(shape)
+    begin = len(_NPY_1_0) + 2
+    end = begin + int.from_bytes(body[begin - 2 : begin], "little")
+    header = _NPY_HEADER.fullmatch(body, begin, end)
+    if header is not None:
+        dtype = np.dtype(header[1].decode())
+        shape = [int(length) for length in header[2].split(b",") if length.strip()]
+        if end + math.prod(shape) * dtype.itemsize == len(body):
+            return np.frombuffer(body, dtype, offset=end).reshape(shape)
+    raise TimelineError(f"{path}: member {name!r} doesn't hold the array that it announces")

@@ -63,29 +63,31 @@ def catalogue_number(field: str) -> str:
 
 
 def _triples(text: str, file: str) -> Iterator[tuple[str, Line, Line]]:
-    name: Line | None = None
-    first: Line | None = None
+    """Each set's name, "" without one, and its two lines."""
+    lines = _lines(text)
+    for begin in lines:
+        named = not begin[1].startswith(("1 ", "2 "))
+        first = next(lines, None) if named else begin
+        if first is None:
+            raise ElementsError(file, begin[0], "a name without an element set, or not an element set at all")
+        if first[1].startswith("2 "):
+            raise ElementsError(file, first[0], "line 2 of an element set without its line 1")
+        if not first[1].startswith("1 "):
+            raise ElementsError(file, first[0], "expected line 1 of an element set after its name")
+        second = next(lines, None)
+        if second is None:
+            raise ElementsError(file, first[0], "the file ends before line 2 of this element set")
+        if not second[1].startswith("2 "):
+            raise ElementsError(file, second[0], "expected line 2 of an element set after its line 1")
+        yield begin[1].removeprefix("0 ").strip() if named else "", first, second
+
+
+def _lines(text: str) -> Iterator[Line]:
+    """All but empty lines and comments."""
     for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.rstrip()
-        if not line or line.startswith("#"):
-            continue
-        if first is not None:
-            if not line.startswith("2 "):
-                raise ElementsError(file, number, "expected line 2 of an element set after its line 1")
-            yield name[1] if name else "", first, (number, line)
-            name = first = None
-        elif line.startswith("1 "):
-            first = (number, line)
-        elif line.startswith("2 "):
-            raise ElementsError(file, number, "line 2 of an element set without its line 1")
-        elif name is not None:
-            raise ElementsError(file, number, "expected line 1 of an element set after its name")
-        else:
-            name = (number, line.removeprefix("0 ").strip())
-    if first is not None:
-        raise ElementsError(file, first[0], "the file ends before line 2 of this element set")
-    if name is not None:
-        raise ElementsError(file, name[0], "a name without an element set, or not an element set at all")
+        if line and not line.startswith("#"):
+            yield number, line
 
 
 def _elements(name: str, first: Line, second: Line, file: str) -> Elements:

@@ -181,6 +181,65 @@ def test_a_wrong_member_is_named(saved: bytes, change: dict[str, bytes | None], 
     assert "\n" not in str(caught.value)
 
 
+FLAT = "{'descr': '<i8', 'fortran_order': False, 'shape': (4,), }"
+
+
+def with_header(header: bytes) -> bytes:
+    """An npy member of four int64, whatever it says of itself."""
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(32)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("", "(", "{{}}", "{[]: 1}", "  1\n 2", "'" * 3, "-" * 9000 + "1", FLAT),  # no line end
+        FLAT.replace("'<i8'", "()") + "\n",
+        FLAT.replace("'<i8'", "('<i8',)") + "\n",
+        FLAT.replace("'<i8'", "'<i3'") + "\n",
+        FLAT.replace("(4,)", "(4L,)") + "\n",  # as Python 2 wrote it
+        FLAT.replace("(4,)", "(-2, -2)") + "\n",
+        FLAT.replace("(4,)", f"({10**17}, {10**17})") + "\n",
+        FLAT.replace("False", "True") + "\n",
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_an_array_header_that_numpy_stumbles_over_is_an_error(saved: bytes, header: str) -> None:
+    body = with_header(header.encode())
+    with pytest.raises(TimelineError, match="doesn't hold the array that it announces"):
+        load(repacked(saved, {"0/up/rate_bps.npy": body}))
+
+
+@given(st.integers(0, len(FLAT)), st.integers(0, 3), st.text("()[]{}'\",:\\#<>fiO019- L\n", max_size=4))
+def test_a_damaged_array_header_is_an_error(saved: bytes, place: int, cut: int, put: str) -> None:
+    header = FLAT[:place] + put + FLAT[place + cut :] + "\n"
+    try:
+        load(repacked(saved, {"0/up/rate_bps.npy": with_header(header.encode())}))
+    except TimelineError:
+        return
+    raise AssertionError("zeros passed as the rates that were saved")
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [(0x1, "encrypted"), (0x20, "truncated or corrupt")],  # APPNOTE.TXT 4.4.4; bit 5: patched data
+)
+def test_flags_of_members_that_are_not_read(saved: bytes, flags: int, problem: str) -> None:
+    central = saved.index(b"PK\x01\x02")  # of the first member
+    flagged = saved[: central + 8] + flags.to_bytes(2, "little") + saved[central + 10 :]
+    with pytest.raises(TimelineError, match=problem):
+        load(flagged)
+
+
+def test_an_array_header_is_read_as_numpy_reads_it(tmp_path: Path) -> None:
+    arrays = [np.zeros(0, np.int64), np.zeros((0, 2)), np.arange(6, dtype=np.int32).reshape(3, 2)]
+    arrays += [np.array([True, False]), np.arange(5, dtype=np.uint8), np.linspace(0.0, 1.0, 9)]
+    (tmp_path / "sky").write_bytes(skyfile.pack({}, {str(i): array for i, array in enumerate(arrays)}))
+    _, found = skyfile.unpack(tmp_path / "sky")
+    for i, array in enumerate(arrays):
+        assert found[str(i)].dtype == array.dtype
+        np.testing.assert_array_equal(found[str(i)], array, strict=True)
+
+
 def test_compressed_members_are_refused(saved: bytes) -> None:
     with pytest.raises(TimelineError, match="compressed"):
         load(repacked(saved, {}, zipfile.ZIP_DEFLATED))

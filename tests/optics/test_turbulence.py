@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from linkemu.optics import profile, turbulence, wander
+from linkemu.optics import beam, profile, turbulence, wander
 from linkemu.optics.profile import HV57, HufnagelValley, SubmarineLaser
 
 UM = 1.55e-6
@@ -113,3 +113,10 @@ def test_a_focused_beam_wanders_more_and_tilt_helps_within_the_isoplanatic_angle
     assert focused > level
     left = wander.precompensated(np.array([1.0, 1.0, 1.0]), np.array([0.0, 27e-6, 300e-6]), np.full(3, 27e-6))
     np.testing.assert_allclose(left, [0.0, 1.0 - np.exp(-1.0), 1.0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("scale", "spread"), [(8.0, 32.0), (1.0, 1.0), (1 / 8, 1 / 32)])
+def test_a_long_term_beam_widens_with_five_thirds_of_its_waist(scale: float, spread: float) -> None:
+    waist, fried = scale * 0.05 / (2.0 * np.sqrt(2.0)), 0.05  # A&P chapter 12: T = (2 sqrt2 W0 / r0)^(5/3)
+    expected = 3.0 * (1.0 + spread) ** (0.5 + 0.1 * spread / (1.0 + spread))
+    np.testing.assert_allclose(beam.spread_m(np.array([3.0]), waist, np.array([fried])), expected, rtol=1e-12)

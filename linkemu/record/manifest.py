@@ -88,6 +88,8 @@ def load(directory: Path) -> Manifest:
         RecordError: none there, another format or version, damaged or edited.
     """
     path = directory / NAME
+    if not directory.exists():
+        raise RecordError(str(directory), None, "no such directory")
     if not path.exists():
         raise RecordError(str(directory), None, f"is not a recorded run: it has no {NAME}")
     content = files.document(path)

@@ -117,7 +117,7 @@ def make_room(directory: Path) -> None:
     except (NotADirectoryError, FileExistsError):
         raise InputError(str(directory), "is not a directory") from None
     except OSError as error:
-        raise ResourceError(str(directory), error.strerror or str(error)) from error
+        raise ResourceError(str(directory), f"can't be made: {error.strerror or error}") from error
 
 
 def _keep_scenario(directory: Path, scenario: Scenario, played: Played) -> Origin:

@@ -166,8 +166,8 @@ def test_faults_that_are_none_are_refused(copy: Path, rows, problem: str) -> Non
 
 
 def test_what_is_no_run_at_all(tmp_path: Path) -> None:
-    for place in (tmp_path, tmp_path / "absent"):
-        assert "is not a recorded run" in str(complaint(place))
+    assert "is not a recorded run" in str(complaint(tmp_path))
+    assert "absent: no such directory" in str(complaint(tmp_path / "absent"))
     (tmp_path / "manifest.json").write_text("[1]")
     assert "is not the manifest" in str(complaint(tmp_path))
     (tmp_path / "manifest.json").write_bytes(b"\xff")

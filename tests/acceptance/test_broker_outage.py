@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -18,6 +17,7 @@ from linkemu.runtime import mqtt
 from linkemu.runtime.session import Options, Session
 from linkemu.scenario import Transfer
 from tests.acceptance.sessions import Heard, demo, until, until_transfer
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
@@ -26,12 +26,6 @@ MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path=PATHS)
 OUTAGE_S = 10.0
 SIZE = 288 * 2**20  # 16 s at 155 Mbit/s
 RETAINED = (telemetry.Session, telemetry.ClockState, telemetry.LinkState, telemetry.TransferState)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager
@@ -78,7 +72,7 @@ def _done(session: Session) -> int:
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not on PATH")
 async def test_data_goes_on_without_its_broker_and_telemetry_returns_with_it(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     url = f"mqtt://127.0.0.1:{port}"
     heard = Heard()
     scenario = demo(Transfer(0.0, "koganei", "iss", "put", None, SIZE, "up.bin", 0))

@@ -19,6 +19,7 @@ from linkemu.access.gauge import DoorReport
 from linkemu.access.settings import Address, Anchor, End, Outages, Proxy
 from linkemu.link.timeline import Cause, Sky, constant
 from linkemu.machine import Direction
+from tests.ports import free_port as free_port
 from tests.waiting import eventually as eventually
 from tests.waiting import least as least
 from tests.waiting import moment
@@ -204,10 +205,3 @@ def blasting(client: socket.socket) -> Iterator[None]:
         client.shutdown(socket.SHUT_RDWR)
         client.close()
         thread.join()
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port on which nobody listens at this moment."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

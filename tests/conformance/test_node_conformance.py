@@ -37,6 +37,8 @@ from linkemu.contract import (
 )
 from linkemu.machine import Direction
 from linkemu.plan import Plan, Window
+from tests.ports import free_port
+from tests.waiting import least
 
 HERE = Path(__file__).parent
 NODES = {
@@ -54,7 +56,7 @@ class Referee:
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
-        self.node = ("127.0.0.1", _free_port())
+        self.node = ("127.0.0.1", free_port(socket.SOCK_DGRAM))
 
     @property
     def address(self) -> tuple[str, int]:
@@ -64,7 +66,7 @@ class Referee:
     def say(self, message: Message, token: int = TOKEN) -> None:
         self.socket.sendto(encode(message, token), self.node)
 
-    def hear(self, seconds: float = 3.0) -> Message | None:
+    def hear(self, seconds: float = 60.0) -> Message | None:
         """The node's next datagram; it must carry its token and come from its terminal."""
         self.socket.settimeout(seconds)
         try:
@@ -76,7 +78,7 @@ class Referee:
         assert token == TOKEN
         return message
 
-    def expect(self, wanted: Callable[[Message], bool], seconds: float = 5.0) -> Message:
+    def expect(self, wanted: Callable[[Message], bool], seconds: float = 60.0) -> Message:
         """The first message that fits, within the time."""
         end = time.monotonic() + seconds
         heard: list[Message | None] = []
@@ -93,12 +95,6 @@ class Referee:
         self.say(Welcome(incarnation, 10**12))
         self.say(SkyTime(1, time.monotonic_ns(), 0, 1.0))
         self.expect(lambda message: message == TimeAck(1))
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(params=NODES)
@@ -120,10 +116,16 @@ Node = tuple[Referee, subprocess.Popen[bytes]]
 
 def test_says_hello_twice_a_second_until_it_is_welcome(node: Node) -> None:
     referee, _ = node
-    assert referee.hear(10.0) == Hello("koganei")
-    first = time.monotonic()
-    assert [referee.hear(), referee.hear()] == [Hello("koganei")] * 2
-    assert 0.5 < time.monotonic() - first < 2.5
+    assert referee.hear(60.0) == Hello("koganei")
+
+    def spacing_s() -> float:
+        """Of three: what waits to be read comes at once, but the third is sent a second after the first."""
+        began_s = time.monotonic()
+        assert [referee.hear() for _ in range(3)] == [Hello("koganei")] * 3
+        return time.monotonic() - began_s
+
+    spacings_s = [spacing_s() for _ in range(2)]
+    assert max(spacings_s) > 0.5 and least(spacing_s, 2.5) < 2.5
     referee.welcome()
     beat = referee.expect(lambda message: isinstance(message, Beat))
     assert isinstance(beat, Beat) and beat.plan_version == 0
@@ -181,10 +183,10 @@ def test_joins_again_when_the_emulator_starts_anew(node: Node) -> None:
 
 def test_joins_again_after_three_seconds_of_silence(node: Node) -> None:
     referee, _ = node
+    before_s = time.monotonic()
     referee.welcome()
-    start = time.monotonic()
-    referee.expect(lambda message: message == Hello("koganei"), seconds=6.0)
-    assert time.monotonic() - start > 2.0
+    referee.expect(lambda message: message == Hello("koganei"))
+    assert time.monotonic() - before_s >= 3.0
 
 
 def test_says_goodbye_at_sigterm(node: Node) -> None:
@@ -192,4 +194,4 @@ def test_says_goodbye_at_sigterm(node: Node) -> None:
     referee.welcome()
     process.send_signal(signal.SIGTERM)
     referee.expect(lambda message: message == Bye())
-    assert process.wait(5.0) == 0
+    assert process.wait(60.0) == 0

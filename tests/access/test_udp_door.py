@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 from doors import DELAY_S, door, eventually, free_port, least, sky
@@ -21,7 +21,7 @@ def bound(host: str = "127.0.0.1") -> Iterator[socket.socket]:
     with socket.socket(family, socket.SOCK_DGRAM) as end:
         end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         end.bind((host, 0))
-        end.settimeout(10.0)
+        end.settimeout(60.0)
         yield end
 
 
@@ -120,7 +120,7 @@ def test_a_full_queue_drops_the_newcomers_as_the_channel_does(tmp_path):
     ):
         for number in range(50):
             near.sendto(numbered(number), way.address)
-        way.until(way.now_s() + 0.1)  # the queue is empty again
+        way.until(way.now_s() + 0.5)  # the queue is empty again
         near.sendto(numbered(50), way.address)
         got = numbers(far, 50)
         report = way.finish()
@@ -173,15 +173,26 @@ def test_the_rate_is_the_links(tmp_path):
 def test_nobody_at_the_far_side_costs_datagrams_and_no_more(tmp_path):
     port = free_port(socket.SOCK_DGRAM)
     with door(tmp_path, sky(10**8), ("127.0.0.1", port), udp=True) as way, bound() as near:
-        for _ in range(3):
-            near.sendto(b"anyone?", way.address)
+        sent = [b"anyone?"] * 3
+        for each in sent:
+            near.sendto(each, way.address)
             way.until(way.now_s() + 0.05)  # its refusal comes before the next is sent
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
             far.bind(("127.0.0.1", port))
-            far.settimeout(5.0)
-            near.sendto(b"now", way.address)
-            assert far.recv(100) == b"now"
-        assert way.finish().ways[0].taken_bytes == 24
+            far.settimeout(0.5)
+            heard: list[bytes] = []
+
+            def hears() -> bool:
+                """A refusal that comes late costs one more."""
+                near.sendto(b"now", way.address)
+                sent.append(b"now")
+                with suppress(TimeoutError):
+                    heard.append(far.recv(100))
+                return bool(heard)
+
+            assert eventually(hears)
+            assert heard == [b"now"]
+        assert way.finish().ways[0].taken_bytes == sum(map(len, sent))
 
 
 def test_time_may_begin_with_the_first_datagram(tmp_path):

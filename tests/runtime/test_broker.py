@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -75,7 +76,7 @@ async def _heard(bus: MqttBus, topic_filter: str = "#") -> AsyncIterator[asyncio
 
     task = asyncio.create_task(read())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             yield queue
     finally:
         task.cancel()
@@ -107,10 +108,10 @@ async def test_the_last_will_is_spoken_when_a_process_is_killed(running: Running
         try:
             assert (await notes.get()).payload == b"up"
             victim.send_signal(signal.SIGKILL)
-            killed = time.monotonic()
+            killed_s = time.monotonic()
             while (await notes.get()).payload != b"lost":
                 pass  # what is retained may come twice, as such and as news
-            assert time.monotonic() - killed < 2.0
+            assert time.monotonic() - killed_s < mqtt._KEEPALIVE_S, "its connection's end told the broker"
         finally:
             with contextlib.suppress(ProcessLookupError):
                 victim.kill()
@@ -163,15 +164,17 @@ async def test_a_large_payload_passes(running: Running) -> None:
 async def test_a_round_trip_is_not_held_up_by_nagle(running: Running) -> None:
     async with _bus(running, "node") as node, _bus(running, "display") as display, _heard(display) as notes:
         node.publish("ready", b"", retain=False)
-        await asyncio.wait_for(_first(node, notes), 5)
-        spans = []
-        for number in range(20):
-            start = time.perf_counter()
+        await _first(node, notes)
+        spans_s = []
+        for number in range(100):
+            start_s = time.perf_counter()
             node.publish("ping", b"%d" % number)
             while (await notes.get()).payload != b"%d" % number:
                 pass
-            spans.append(time.perf_counter() - start)
-        assert sorted(spans)[10] < 0.03, "Nagle and delayed ACK cost 44 ms"
+            spans_s.append(time.perf_counter() - start_s)
+            if number >= 20 and statistics.median(spans_s[-20:]) < 0.03:
+                return
+        pytest.fail(f"Nagle and delayed ACK cost 44 ms: {spans_s}")
 
 
 async def _first(node: MqttBus, notes: asyncio.Queue[Note]) -> None:

@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -59,10 +58,8 @@ async def test_gaps_are_skipped_to_the_next_pass_and_the_report_says_so(tmp_path
     early = dataclasses.replace(whole, start=whole.start - timedelta(minutes=12), duration_s=900.0)
     options = Options(directory=tmp_path / "run", broker="off", skip_gaps=True, until_done=True)
     heard = Heard()
-    started = time.monotonic()
     async with asyncio.timeout(60), Session(early, options, heard.append) as session:
         assert await session.finished() == "done"
-    assert time.monotonic() - started < 40
     assert session.outcome is not None
     assert session.outcome.ok
     (state,) = session.outcome.transfers

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import sys
+import termios
 import time
 
 import pytest
@@ -10,6 +13,11 @@ from doors import eventually, exactly, server, sky
 from live import DELAY_S, echo, world
 
 from linkemu.access.settings import Door
+
+
+def unheard(client: socket.socket) -> int:
+    """How many bytes the kernel at the other end doesn't have yet: SIOCOUTQ of tcp(7)."""
+    return int.from_bytes(fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 def test_time_skips_to_any_moment_while_nothing_is_under_way():
@@ -34,6 +42,7 @@ def test_bytes_that_wait_for_light_bound_what_is_skipped():
         assert exactly(client, 1) == b"a"
         assert eventually(lambda: dark.link.skip(2.0) >= 2.0)
         client.sendall(b"waits")
+        assert eventually(lambda: not unheard(client))
         assert eventually(lambda: 299.9 < dark.link.skip(900.0) < 310.0)
         assert exactly(client, 5) == b"waits"  # and not before its light
         assert dark.link.state()["now_s"] >= 300.0 + 2 * DELAY_S

@@ -109,7 +109,8 @@ def _leave(ctx: Any, error: BaseException) -> NoReturn:
         case typer.TyperException():
             used = getattr(error, "ctx", None) or ctx
             path = used.command_path if used is not None else "linkemu"
-            _say(f"{error.format_message().rstrip('.')} (try: {path} --help)")
+            problem = error.format_message().replace("Value error, ", "").rstrip(".")  # pydantic's words
+            _say(f"{problem} (try: {path} --help)")
             raise typer.Exit(BAD_INPUT) from None
         case _:
             _say(f"unexpected {type(error).__name__}: {error} (a bug; LINKEMU_DEBUG=1 shows where)")

@@ -160,9 +160,17 @@ def _run(
     # Both are for the command, and no reason to lose its report.
     with Stopping(signal.SIGINT), Stopping(signal.SIGTERM) as stopping:
         operator = None if control is None else control.start_apart(played.sky)
-        outcome = exec_run.run(order, played.sky, operator, capture, stopping=stopping)
-        if kept is not None and outcome.report is not None:
-            _finish(kept, order, played, outcome.report, outcome.faults)
+        try:
+            outcome = exec_run.run(order, played.sky, operator, capture, stopping=stopping)
+        except BaseException:
+            if kept is not None:
+                kept.withdraw()
+            raise
+        if kept is not None:
+            if outcome.report is None:  # stopped before there was a link
+                kept.withdraw()
+            else:
+                _finish(kept, order, played, outcome.report, outcome.faults)
         _tell(outcome.report, outcome.captured, json)
     return outcome.code
 

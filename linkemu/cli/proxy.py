@@ -167,7 +167,12 @@ def play(
         recording = _begin(record, told, played)
         told = replace(told, record=recording.trace("doors").parent.absolute())
     with Stopping() as stopping:
-        plane = DataPlane.start(told, played.sky)
+        try:
+            plane = DataPlane.start(told, played.sky)
+        except BaseException:
+            if recording is not None:
+                recording.withdraw()
+            raise
         stopping.calls(plane.stop)
         try:
             _greet(told.doors, plane, played.sky)

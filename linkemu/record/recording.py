@@ -3,6 +3,7 @@
     recording = Recording.begin(directory, "run", played, pace)
     recording.trace("run")                    # where a trace of the run goes (chain.ChainWriter)
     recording.finish(fidelity=…, transfers=…) # each a JSON document
+    recording.withdraw()                      # instead, if the run could not begin
 
 If the run dies between the two, the directory still replays, and its traces can be read as far as they go.
 """
@@ -10,6 +11,7 @@ If the run dies between the two, the directory still replays, and its traces can
 from __future__ import annotations
 
 import platform
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -94,6 +96,11 @@ class Recording:
             files.put_document(self.directory / FAULTS, live)
         self._manifest = replace(self._manifest, state="complete")
         self._write(sorted((self.directory / TRACES).glob("*.jsonl")))
+
+    def withdraw(self) -> None:
+        """Leave nothing of a run that could not begin, so that the next attempt finds the room empty."""
+        for path in self.directory.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _write(self, traces: Iterable[Path]) -> None:
         """The manifest over all files that are there."""

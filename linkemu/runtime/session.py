@@ -106,7 +106,11 @@ class Session:
         try:
             await self._start()
         except BaseException:
-            await self._exits.aclose()
+            try:
+                await self._exits.aclose()
+            finally:
+                if self._recording is not None:
+                    self._recording.withdraw()
             raise
         return self
 

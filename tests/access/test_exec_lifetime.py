@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 from exec_world import GATEWAY_4, MS, least, program, sky, until
+from typer.testing import CliRunner
 
 from linkemu.access.exec_order import Forward, Order
 from linkemu.access.exec_run import run
+from linkemu.cli.main import app
 from linkemu.errors import ResourceError
 from linkemu.record import opening
 
@@ -40,6 +42,15 @@ def test_a_port_that_is_asked_for_twice(networks: None) -> None:
     twice = (Forward(81, "127.0.0.1", 1), Forward(81, "127.0.0.1", 2))
     with pytest.raises(ResourceError, match="port 81 of the gateway"):
         run(Order(("true",), forwards=twice), sky())
+
+
+def test_of_a_network_that_could_not_be_built_no_record_is_left(networks: None, tmp_path: Path) -> None:
+    sky().save(tmp_path / "small.sky")
+    twice = ("--forward", "81=127.0.0.1:1", "--forward", "81=127.0.0.1:2", "--record", tmp_path / "run")
+    result = CliRunner().invoke(app, ["exec", *map(str, (tmp_path / "small.sky", *twice, "--", "true"))])
+    assert result.exit_code == 1
+    assert "port 81 of the gateway" in result.stderr
+    assert not any((tmp_path / "run").iterdir())
 
 
 def test_nothing_is_left_of_it(networks: None, tmp_path: Path) -> None:

@@ -229,3 +229,12 @@ def test_wrong_skies_starts_and_hosts_are_one_line(played, tmp_path):
         assert refusal("--sky", played, "--to", "127.0.0.1:1", "--listen", taken) == (
             f"1 linkemu: tcp {taken}: Address already in use\n"
         )
+
+
+def test_of_doors_that_could_not_open_no_record_is_left(played, tmp_path):
+    """The next attempt may record into the same directory."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        options = ("--sky", played, "--to", "127.0.0.1:1", "--record", tmp_path / "run")
+        assert "Address already in use" in refusal(*options, "--listen", taken)
+    assert not any((tmp_path / "run").iterdir())

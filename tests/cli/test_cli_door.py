@@ -112,3 +112,10 @@ def test_a_wrong_command_line_is_one_line_and_2(line):
     assert result.stdout == ""
     assert len(result.stderr.strip().splitlines()) == 1
     assert result.stderr.startswith("linkemu: ")
+
+
+def test_a_word_that_is_no_choice_is_told_with_the_choices():
+    result = runner.invoke(app, ["plot", "nosuch", "a.toml"])
+    assert result.exit_code == 2
+    assert "'nosuch' is not one of 'pass', 'fades', 'sky', 'months' (try: " in result.stderr
+    assert "Value error" not in result.stderr

@@ -101,6 +101,14 @@ def test_only_a_directory_of_its_own_is_taken(tmp_path: Path, small: Played) -> 
     assert [each.name for each in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_of_a_run_that_could_not_begin_nothing_is_left(tmp_path: Path, small: Played) -> None:
+    recording = Recording.begin(tmp_path / "run", "run", small, Pace("virtual"))
+    chain.ChainWriter(recording.trace("run")).close()
+    recording.withdraw()
+    assert not any((tmp_path / "run").iterdir())
+    Recording.begin(tmp_path / "run", "run", small, Pace("virtual"))
+
+
 def test_a_scenario_that_was_changed_in_hand_is_not_recorded_as_another(
     tmp_path: Path, small: Played
 ) -> None:

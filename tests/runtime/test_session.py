@@ -13,12 +13,17 @@ import socket
 import subprocess
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from linkemu import scenario, telemetry
 from linkemu.errors import ClockError, InputError, ResourceError
+from linkemu.forecast import Forecast
+from linkemu.record.manifest import Pace
+from linkemu.record.played import Played
+from linkemu.record.recording import Recording
 from linkemu.runtime import broker
 from linkemu.runtime.layout import MARKER, find
 from linkemu.runtime.session import Options, Ready, Session
@@ -111,11 +116,17 @@ async def test_a_door_whose_port_is_taken_is_one_line_and_nothing_is_left(tmp_pa
         whole = demo()
         station = dataclasses.replace(whole.stations[0], http=taken.getsockname())
         whole = dataclasses.replace(whole, stations=(station,))
+        options = Options(directory=tmp_path / "run", record=partial(_recorded, tmp_path / "record"))
         with pytest.raises(ResourceError, match="koganei can't open: Address already in use"):
-            async with Session(whole, Options(directory=tmp_path), heard.append):
+            async with Session(whole, options, heard.append):
                 pytest.fail("it must not start")
     assert alive(heard.pids()) == []
-    assert not (tmp_path / MARKER).exists()
+    assert not (tmp_path / "run" / MARKER).exists()
+    assert not any((tmp_path / "record").iterdir())
+
+
+def _recorded(directory: Path, compiled: Forecast) -> Recording:
+    return Recording.begin(directory, "run", Played(compiled.sky, None, compiled.epoch), Pace("real"))
 
 
 async def test_a_broker_port_that_somebody_takes_is_chosen_again(

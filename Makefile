@@ -25,7 +25,7 @@ demo: $(VENV)/installed
 	$(BIN)/linkemu demo
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check $(wildcard $(SOURCES))

@@ -32,6 +32,7 @@ COMMANDS = (
     *("replay", "diff"),
     *("export", "import"),
 )
+PARSERS = get_command(app).commands
 LINKEMU = (sys.executable, "-m", "linkemu.cli.main")
 
 
@@ -67,7 +68,7 @@ def refusal(*arguments: object) -> str:
 
 def examples(command: str) -> list[list[str]]:
     """The command line of each example in the help of a command, without the program's name."""
-    text = get_command(app).commands[command].help or ""
+    text = PARSERS[command].help or ""
     lines = text.replace("\\\n", " ").splitlines()
     return [
         shlex.split(line)[1:] for line in map(str.strip, lines) if re.match(rf"linkemu {command}\b", line)

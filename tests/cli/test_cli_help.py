@@ -6,17 +6,15 @@ import subprocess
 import sys
 
 import pytest
-from invoked import COMMANDS, called, documented, examples
-from typer.main import get_command
+from invoked import COMMANDS, PARSERS, called, documented, examples
 
-from linkemu.cli.main import app
 from linkemu.errors import LinkemuError
 
 HEAVY = ("numpy", "skyfield", "sgp4", "scipy", "pydantic", "starlette", "aiomqtt", "asyncio")
 
 
 def test_all_commands_are_there():
-    assert tuple(get_command(app).commands) == COMMANDS
+    assert tuple(PARSERS) == COMMANDS
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -29,8 +27,8 @@ def test_help_has_examples_and_json(command):
 
 
 def test_help_leaves_its_prose_to_the_terminal_to_wrap():
-    assert "A cloud of 6 s interrupts it, the link reacquires" in get_command(app).commands["demo"].help
-    for command in get_command(app).commands.values():
+    assert "A cloud of 6 s interrupts it, the link reacquires" in PARSERS["demo"].help
+    for command in PARSERS.values():
         prose = [each for each in command.help.split("\n\n") if not each.startswith("\b")]
         assert [each for each in prose if "\n" in each] == []
 
@@ -44,7 +42,7 @@ def test_every_example_parses(line):
     """Names, options and readers of each example hold (examples of the help are also run elsewhere)."""
     command, *arguments = line
     try:
-        context = get_command(app).commands[command].make_context(command, arguments)
+        context = PARSERS[command].make_context(command, arguments)
     except LinkemuError as error:
         pytest.fail(f"{line}: {error}")
     context.close()
